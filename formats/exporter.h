@@ -1,0 +1,20 @@
+/*
+ * exporter: one output format of `heaptide export`, as a struct of functions. A new format is a
+ * new folder with one of these and a line in cmd's table; nothing else changes.
+ */
+#ifndef HT_EXPORTER_H
+#define HT_EXPORTER_H
+
+#include "base.h"
+#include "profile.h"
+
+struct ht_exporter {
+	const char *name;      /* as in --format= */
+	const char *extension; /* ".pb.gz" */
+	const char *summary;   /* one line for the help */
+	bool one_profile;      /* carries a single value type: the first one asked for */
+	/* Writes the whole file to fd. 0 or HT_ERR_SYSTEM with a diagnostic. */
+	int (*write_profile)(const struct ht_profile *p, size_t value_index, int fd, struct ht_diag *d);
+};
+
+#endif

@@ -1,0 +1,282 @@
+/*
+ * trace: the .tide file, as shapes and as functions. SPEC.md beside this file is the contract;
+ * this header is how our own writer (lib/collect) and readers (lib/analyze, cmd) use it.
+ *
+ * A trace is a header, then self-delimiting blocks. Dictionary blocks name things by dense ids in
+ * the order of appearance (strings, modules, stack nodes, threads, images); events refer to
+ * them; an id is always defined in an earlier block than its first use. Events stand in ONE order,
+ * the order in which they happened as far as anybody can know: per address birth and death
+ * alternate, per thread it is program order, across threads it is time order within 1 ms,
+ * corrected by causality.
+ *
+ * Sequence numbers: every birth has one, counted from 0 over the whole trace in file order; it is
+ * implied by position. A death names the sequence number of the birth it ends.
+ */
+#ifndef HT_TRACE_H
+#define HT_TRACE_H
+
+#include "base.h"
+
+#define HT_TRACE_VERSION 1
+
+/* What an event is. Births take the next sequence number. The table ht_op_info says which
+ * columns an op has. */
+enum ht_op {
+	HT_OP_NONE = 0,
+	/* births: size, stack, time, address (optional in the file) */
+	HT_OP_MALLOC = 1,
+	HT_OP_CALLOC = 2,
+	HT_OP_ALIGNED = 3, /* memalign family; extra = alignment, 0 when page-sized by contract */
+	HT_OP_NEW = 4,	   /* operator new seen as such (second preload object); extra = alignment or 0 */
+	HT_OP_REALLOC = 5, /* birth half of a realloc, or realloc(NULL, n) */
+	/* deaths: freed = sequence number of the block's birth */
+	HT_OP_FREE = 8,
+	HT_OP_DELETE = 9,
+	HT_OP_REALLOC_FREE = 10, /* death half; the next REALLOC, REALLOC_UNDO or FAILED-free end of this thread follows */
+	HT_OP_IMPLIED_FREE = 11, /* never seen to die, but its address was born again */
+	/* address-carrying deaths of blocks whose birth is not known by sequence */
+	HT_OP_FREE_UNKNOWN = 12,	 /* address not live in this image: foreign, or inherited over fork */
+	HT_OP_REALLOC_FREE_UNKNOWN = 13, /* the same, as the death half of a realloc */
+	HT_OP_REALLOC_UNDO = 14,	 /* the last REALLOC_FREE[_UNKNOWN] of this thread did not happen */
+	HT_OP_FAILED = 15,		 /* an allocation that returned NULL; size = what was asked */
+	/* the address space: address, size; extra as named */
+	HT_OP_MMAP = 16,   /* extra = prot | flags << 8 | (file-backed ? 1 << 32 : 0) */
+	HT_OP_MUNMAP = 17,
+	HT_OP_MREMAP = 18, /* address, size = new; extra = old address; the old size is extra2 */
+	HT_OP_BRK = 19,	   /* address = new break, size = bytes by which it grew; extra = bytes by which it shrank */
+	/* life of threads and images */
+	HT_OP_THREAD_START = 24, /* of this event's thread; extra = creator's thread id + 1, or 0 */
+	HT_OP_THREAD_EXIT = 25,
+	HT_OP_FORK = 26,	/* extra = fork number; an image that names it inherits this image's live blocks here */
+	HT_OP_IMAGE_START = 27, /* first event of an image (exec, start, or a forked child's first) */
+	HT_OP_IMAGE_END = 28,	/* the image is gone; extra = wait status + 1 when known, else 0 */
+	HT_OP_MARK = 29,	/* extra = string id */
+	HT_OP_COUNT = 32,
+};
+
+static inline bool ht_op_is_birth(unsigned op)
+{
+	return op >= HT_OP_MALLOC && op <= HT_OP_REALLOC;
+}
+/* Deaths that name a sequence number. */
+static inline bool ht_op_is_death(unsigned op)
+{
+	return op >= HT_OP_FREE && op <= HT_OP_IMPLIED_FREE;
+}
+
+/* One event, decoded. stack 0 = none recorded. */
+struct ht_event {
+	uint8_t op;
+	bool stamped;	  /* time was taken at this event; else inherited from the thread's previous, true within 1 ms */
+	bool new_machine; /* the stack proves nothing against the thread's previous one (another machine stack, or absolute) */
+	bool unpaired;	  /* birth: not in the collector's table; its death is a FREE_UNKNOWN by address */
+	uint32_t thread;  /* thread id */
+	uint32_t stack;	  /* stack node id of the leaf, 0 = none */
+	uint64_t time;	  /* ns since the trace's first instant; signed steps between threads are possible (<= 1 ms) */
+	uint64_t seq;	  /* births: own number; deaths: the birth's number; else 0 */
+	uint64_t address; /* births: block address or 0 if the trace keeps none; UNKNOWN deaths and address-space ops: always */
+	uint64_t size;	  /* requested bytes, or as the op says */
+	uint64_t extra, extra2;
+};
+
+/* --- dictionaries ------------------------------------------------------------------------- */
+
+#define HT_BUILD_ID_MAX 32
+struct ht_module {
+	uint32_t path;	   /* string id */
+	uint8_t build_id_len;
+	uint8_t build_id[HT_BUILD_ID_MAX];
+	uint64_t size;	   /* of the address range it spans, bytes from link-time address 0 of its first segment */
+	uint64_t bias;	   /* runtime - link-time address, of the first image that loaded it (informative) */
+	uint32_t image;	   /* that image */
+	uint64_t text_vaddr, text_size, text_offset; /* its executable segment: link-time address, size, file offset */
+};
+
+enum ht_frame_flag {
+	HT_FRAME_GUESS = 1,	/* found by the frame pointer, not by unwind tables */
+	HT_FRAME_SIGNAL = 2,	/* interrupted by a signal: the address is exact, not a return address */
+};
+/* Why a stack has no further frames outward of a root node. */
+enum ht_stack_end {
+	HT_END_COMPLETE = 0,
+	HT_END_DEPTH = 1,    /* --stack-depth */
+	HT_END_NO_ROW = 2,   /* no unwind information and no usable frame pointer */
+	HT_END_BAD_CFA = 3,  /* the next frame would lie outside or inward of the stack */
+	HT_END_UNREADABLE = 4,
+	HT_END_LIMIT = 5,    /* the hook's own limit of frames */
+	HT_END_ALTSTACK = 6, /* a small or unknown stack: caller only */
+};
+
+/* A node of the stack table: a frame and its caller. Node 0 is "no stack". A node's parent has a
+ * smaller id. address is link-time; for every node that is not a leaf, and for leaves (the
+ * instruction after the call to the allocator), it is a RETURN address unless HT_FRAME_SIGNAL:
+ * symbolize address - 1. */
+struct ht_stack_node {
+	uint32_t parent;    /* 0 = outermost */
+	uint32_t module;    /* module id + 1, 0 = address belongs to no file (JIT, unknown): then it is absolute */
+	uint64_t address;
+	uint32_t cfa_delta; /* (parent's CFA - this frame's CFA) / 8, 0 for roots and when unknown */
+	uint8_t flags;	    /* enum ht_frame_flag */
+	uint8_t end;	    /* roots: enum ht_stack_end */
+};
+
+struct ht_thread_info {
+	uint32_t image;
+	uint32_t tid;
+	uint64_t serial;	/* unique in the trace, unlike tid */
+	uint64_t start_ns;
+	uint64_t end_ns;	/* UINT64_MAX while unknown */
+	uint32_t name;		/* string id, 0 = "" */
+	uint32_t start_routine; /* stack node of one frame, 0 = unknown or main thread */
+};
+
+enum ht_image_kind { HT_IMAGE_FIRST = 0, HT_IMAGE_FORK = 1, HT_IMAGE_EXEC = 2, HT_IMAGE_ATTACHED = 3 };
+struct ht_image {
+	uint32_t pid;
+	uint32_t parent;      /* image id + 1, 0 = none */
+	uint8_t kind;	      /* enum ht_image_kind */
+	uint64_t fork_number; /* kind FORK: the parent's FORK event, 0 = position unknown */
+	uint32_t exe;	      /* string ids */
+	uint32_t argv;	      /* NUL-separated */
+	uint64_t start_ns, end_ns; /* end UINT64_MAX while unknown */
+	int32_t wait_status;  /* as waitpid(2), -1 unknown */
+};
+
+/* Once a second and at start and end of an image. */
+struct ht_sample {
+	uint64_t time;
+	uint32_t image;
+	uint64_t rss_bytes;
+	uint32_t threads;
+};
+
+/* --- the end of a trace ------------------------------------------------------------------- */
+
+enum ht_lost_reason {
+	HT_LOST_RING_FULL = 0,
+	HT_LOST_NO_RING,    /* no spare ring for a thread in time */
+	HT_LOST_NO_CONTEXT, /* no memory for a thread's state */
+	HT_LOST_NESTED,	    /* inside the hook on a stack too small to record */
+	HT_LOST_EARLY,	    /* before the collector answered, static buffer full */
+	HT_LOST_ABANDONED,  /* the thread left the hook by an exception or a jump */
+	HT_LOST_DAMAGED,    /* the ring held bytes that cannot be right */
+	HT_LOST_FULL_DISK,  /* seen after the output could not be written any more */
+	HT_LOST_AFTER_CLOSE,
+	HT_LOST_COUNT,
+};
+extern const char *const ht_lost_names[HT_LOST_COUNT]; /* snake_case, as in JSON */
+
+/* Written into the footer by the collector; all zero when there is no footer. Keys are
+ * written as (key, value) pairs, so that fields can be added. */
+struct ht_trace_totals {
+	uint64_t births, deaths, events;
+	uint64_t requested_bytes;
+	uint64_t counted;  /* by the hook; counted == recorded + sum(lost) or the trace says otherwise */
+	uint64_t recorded;
+	uint64_t lost[HT_LOST_COUNT];
+	uint64_t implied_frees, unknown_frees, failed_calls, undone_reallocs;
+	uint64_t truncated_stacks, guessed_frames, nested_events, abandoned;
+	uint64_t exec_not_attached;
+	uint64_t collector_cpu_ns, collector_peak_rss, blocked_ns; /* blocked: the target, on full rings */
+	uint64_t self_check_compared, self_check_differences;
+};
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+struct ht_trace_writer;
+struct ht_trace_settings {
+	uint64_t start_utc_ns;	   /* CLOCK_REALTIME of the trace's time 0 */
+	uint64_t start_monotonic_ns;
+	uint64_t start_boottime_ns;
+	uint32_t time_unit_ns;	   /* quantum of the time column; 1000 by default */
+	bool addresses;
+	uint64_t sample_bytes;	   /* 0 = every allocation */
+	bool free_stacks;
+	uint32_t stack_depth;
+	const char *clock;	   /* "tsc", "cntvct", "monotonic" */
+	const char *sched;	   /* source of context switches, "" = none */
+	const char *command;	   /* NUL-separated argv, double NUL at the end, may be NULL */
+	const char *hostname;
+	const char *flags;	   /* space-separated remarks: "shadowed_by=libfoo.so operator_new_bypasses_malloc" */
+};
+/* fd: a fresh file, which the writer appends to (never mmaps, never seeks back) and does not close. */
+struct ht_trace_writer *ht_trace_writer_new(int fd, const struct ht_trace_settings *s, struct ht_diag *d);
+/* Dictionary calls return dense ids from 0 (nodes from 1). Nothing is looked up: the caller interns. */
+uint32_t ht_trace_writer_string(struct ht_trace_writer *w, const char *s, size_t n); /* id 0 is "" always */
+uint32_t ht_trace_writer_module(struct ht_trace_writer *w, const struct ht_module *m);
+uint32_t ht_trace_writer_node(struct ht_trace_writer *w, const struct ht_stack_node *n);
+uint32_t ht_trace_writer_thread(struct ht_trace_writer *w, const struct ht_thread_info *t);
+void ht_trace_writer_thread_update(struct ht_trace_writer *w, uint32_t id, const struct ht_thread_info *t);
+uint32_t ht_trace_writer_image(struct ht_trace_writer *w, const struct ht_image *i);
+void ht_trace_writer_image_update(struct ht_trace_writer *w, uint32_t id, const struct ht_image *i);
+void ht_trace_writer_sample(struct ht_trace_writer *w, const struct ht_sample *s);
+/* Events in their final order. For births e->seq is set by the writer and returned; else returns e->seq. */
+uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e);
+/* Writes what is buffered as blocks, dictionaries first. 0 or HT_ERR_SYSTEM: from then on the
+ * writer accepts and discards everything; what is in the file is a readable prefix. */
+int ht_trace_writer_flush(struct ht_trace_writer *w, struct ht_diag *d);
+uint64_t ht_trace_writer_bytes(const struct ht_trace_writer *w);
+/* Flushes, writes index and footer, frees. exit_status: wait status of the first image or -1. */
+int ht_trace_writer_finish(struct ht_trace_writer *w, const struct ht_trace_totals *t, int exit_status,
+			   struct ht_diag *d);
+void ht_trace_writer_abandon(struct ht_trace_writer *w); /* frees without a footer */
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+enum ht_verdict { HT_VERDICT_OK = 0, HT_VERDICT_TRUNCATED, HT_VERDICT_DAMAGED };
+
+struct ht_trace;
+/* Maps nothing it has not checked: reads with pread. A file with a good prefix opens (0) and says
+ * so in the verdict; only "no such file", "not a trace" and "too new" fail. All dictionaries are
+ * read at open; events stay on disk. */
+int ht_trace_open(struct ht_trace **t, const char *path, struct ht_diag *d);
+void ht_trace_close(struct ht_trace *t);
+
+enum ht_verdict ht_trace_verdict(const struct ht_trace *t);
+/* One line for a person: what is wrong and where; "" when OK. */
+const char *ht_trace_verdict_text(const struct ht_trace *t);
+const struct ht_trace_settings *ht_trace_settings(const struct ht_trace *t);
+const struct ht_trace_totals *ht_trace_totals(const struct ht_trace *t, bool *has_footer);
+int ht_trace_exit_status(const struct ht_trace *t); /* wait status or -1 */
+uint64_t ht_trace_file_bytes(const struct ht_trace *t);
+uint64_t ht_trace_duration_ns(const struct ht_trace *t);
+
+/* Strings end in NUL beyond their length. Unknown ids give "" / NULL, never a fault. */
+const char *ht_trace_string(const struct ht_trace *t, uint32_t id, size_t *n);
+uint32_t ht_trace_module_count(const struct ht_trace *t);
+const struct ht_module *ht_trace_module(const struct ht_trace *t, uint32_t id);
+uint32_t ht_trace_node_count(const struct ht_trace *t); /* nodes 1 .. count-1; [0] is all zero */
+const struct ht_stack_node *ht_trace_nodes(const struct ht_trace *t);
+uint32_t ht_trace_thread_count(const struct ht_trace *t);
+const struct ht_thread_info *ht_trace_thread(const struct ht_trace *t, uint32_t id);
+uint32_t ht_trace_image_count(const struct ht_trace *t);
+const struct ht_image *ht_trace_image(const struct ht_trace *t, uint32_t id);
+size_t ht_trace_sample_count(const struct ht_trace *t);
+const struct ht_sample *ht_trace_samples(const struct ht_trace *t);
+
+/* The event blocks, by position; each decodes on its own, so several threads may decode at once
+ * (ht_trace_block_decode is thread-safe on one ht_trace). */
+struct ht_block_info {
+	uint64_t offset;	   /* in the file */
+	uint64_t events, first_seq, births;
+	uint64_t first_ns, last_ns; /* smallest and largest time in it */
+	uint32_t sequence;	   /* the block's number in the file */
+};
+size_t ht_trace_block_count(const struct ht_trace *t);
+const struct ht_block_info *ht_trace_block(const struct ht_trace *t, size_t i);
+struct ht_events { /* reusable; zero-initialised is empty */
+	struct ht_event *items;
+	size_t count, cap;
+	struct ht_buf raw, packed; /* scratch */
+};
+/* Every reference in the result (thread, stack, string ids) is checked to exist. A damaged block gives
+ * HT_ERR_DAMAGED and count 0. */
+int ht_trace_block_decode(const struct ht_trace *t, size_t i, struct ht_events *out, struct ht_diag *d);
+void ht_events_release(struct ht_events *e);
+
+/* verify: every invariant of SPEC.md; calls say() with one line per violation (at most `max`).
+ * Returns 0, or the HT_ERR_* of the worst. */
+int ht_trace_verify(const struct ht_trace *t, void (*say)(void *ctx, const char *line), void *ctx, size_t max,
+		    uint64_t *violations);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * symbolize: link-time addresses of ELF files to functions, files, lines and chains of inlined frames.
+ * The only folder that sees libelf and libdwarf.
+ *
+ * Contract: found, absent and broken are three answers. A module without debug information
+ * falls back to its symbol table, without that to nothing, and says which. A broken or hostile
+ * file gives a reason for its module, never a failure of the whole, and never memory or time
+ * without bound: parsing runs in a child process with limits.
+ *
+ * Lifetimes: everything returned lives until ht_symbolizer_free.
+ */
+#ifndef HT_SYMBOLIZE_H
+#define HT_SYMBOLIZE_H
+
+#include "base.h"
+
+struct ht_symbolizer;
+
+enum ht_demangle { HT_DEMANGLE_SHORT, HT_DEMANGLE_FULL, HT_DEMANGLE_NONE };
+
+struct ht_symbolize_options {
+	const char *sysroot;		/* prefixed to module paths, NULL = none */
+	const char *const *debug_dirs;	/* later: separate debug files */
+	size_t debug_dir_count;
+	const char *source_root;
+	bool no_inline;
+	enum ht_demangle demangle;	/* SHORT: no parameter list, templates kept short but distinct */
+};
+
+/* How well a module could be read; one reason per module for the report's header. */
+enum ht_symbols_kind {
+	HT_SYMBOLS_DWARF,   /* functions, files, lines, inlined frames */
+	HT_SYMBOLS_SYMTAB,  /* function names alone, from .symtab */
+	HT_SYMBOLS_DYNSYM,  /* exported names alone */
+	HT_SYMBOLS_NONE,    /* the file is there and has no names */
+	HT_SYMBOLS_MISSING, /* no such file */
+	HT_SYMBOLS_MISMATCH,/* another build-id */
+	HT_SYMBOLS_BROKEN,  /* cannot be parsed; reason says how */
+	HT_SYMBOLS_LIMIT,   /* over memory or time */
+};
+
+struct ht_symbol_frame {
+	const char *function;  /* demangled as asked; NULL = unresolved */
+	const char *linkage;   /* as in the symbol table or DW_AT_linkage_name; NULL = same as function */
+	const char *suffix;    /* clone suffix taken off the name: ".isra.0", "" = none */
+	const char *file;      /* absolute where DWARF says so, NULL = unknown */
+	uint32_t line;	       /* 0 unknown: of the call site for outer frames, of the address for the innermost */
+	uint32_t start_line;   /* of the function's declaration, 0 unknown */
+	bool inlined;	       /* this frame was inlined into the next one */
+};
+struct ht_symbol {
+	const struct ht_symbol_frame *frames; /* innermost first; the last is the physical function */
+	size_t count;			      /* 0: unresolved, see reason */
+	const char *reason;		      /* why unresolved, "" if resolved */
+};
+
+struct ht_symbolizer *ht_symbolizer_new(const struct ht_symbolize_options *o);
+void ht_symbolizer_free(struct ht_symbolizer *s);
+
+/* Declares a module; id is the caller's, dense from 0. */
+void ht_symbolizer_module(struct ht_symbolizer *s, uint32_t id, const char *path, const uint8_t *build_id,
+			  size_t build_id_len);
+/* Asks for an address (link-time; the caller has already taken 1 off return addresses). Cheap: resolved later. */
+void ht_symbolizer_want(struct ht_symbolizer *s, uint32_t module, uint64_t address);
+/* Resolves everything wanted so far, one child per module, as many at once as there are CPUs.
+ * progress may be NULL. Never fails as a whole. */
+void ht_symbolizer_resolve(struct ht_symbolizer *s, void (*progress)(void *ctx, size_t done, size_t total), void *ctx);
+/* After resolve. An address never wanted gives count 0. */
+struct ht_symbol ht_symbolizer_get(const struct ht_symbolizer *s, uint32_t module, uint64_t address);
+enum ht_symbols_kind ht_symbolizer_kind(const struct ht_symbolizer *s, uint32_t module, const char **reason);
+
+#endif
