@@ -34,6 +34,7 @@
 #define HT_RING_MIN (64u << 10)
 #define HT_RING_MAX (4u << 20)
 #define HT_RECORD_MAX (16u << 10) /* bytes; a quarter of the smallest ring */
+#define HT_DEPTH_MAX 1000u	  /* frames in one record, at two words each */
 
 enum ht_slot_state { HT_SLOT_FREE = 0, HT_SLOT_SPARE = 1, HT_SLOT_CLAIMED = 2 };
 enum ht_control { HT_CONTROL_RUN = 1, HT_CONTROL_STOP = 2 };
@@ -87,7 +88,7 @@ struct ht_slot {
 	/* the thread counts */
 	uint64_t lost[HT_RING_LOST_COUNT] __attribute__((aligned(64)));
 	uint64_t truncated, guessed, nested, abandoned, blocked_ns;
-	uint64_t self_compared, self_differences, heals;
+	uint64_t self_compared, self_differences;
 };
 
 struct ht_segment {
@@ -112,6 +113,8 @@ struct ht_segment {
 	uint32_t off_reason;	 /* enum ht_off_reason, why the hook turned itself off, 0 = it did not */
 	uint32_t flags;		 /* enum ht_seg_flag */
 	uint32_t escapes;	 /* unwind rows that needed the escape table */
+	uint64_t counted;	 /* events before their thread had a slot; atomic */
+	uint64_t lost[HT_RING_LOST_COUNT]; /* and what became of them; atomic */
 	char shadowed_by[256];	 /* the object whose malloc stands before ours, "" = none */
 };
 

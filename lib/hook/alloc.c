@@ -1,0 +1,335 @@
+/*
+ * alloc: the allocator family. Every function forwards to the same next allocator and keeps its result,
+ * its errno and its quirks; what is counted as what stands in formats/trace/SPEC.md.
+ *
+ * Order: a death is noted before the real free, a birth after the real malloc; then, whatever threads do, the
+ * death of a block is in some ring before its address can be born again. realloc is two halves, the first
+ * taken back when it fails.
+ */
+#include "hook.h"
+#include "hook_new.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+/* ---- births ---- */
+
+/* Before the constructor, or off. Forwards, keeps the event if it may still be wanted. */
+#define EARLY_BIRTH(op, size, extra, real_call, arena_align)                                       \
+	do {                                                                                       \
+		if (HT_UNLIKELY(!ht_real_ready && !ht_real_resolve()))                             \
+			return ht_arena_alloc((arena_align), (size));                              \
+		void *p_ = (real_call);                                                            \
+		if (ht_state == HT_START && p_)                                                    \
+			ht_early_note((op), p_, (size), (extra), (uint64_t)__builtin_return_address(0)); \
+		return p_;                                                                         \
+	} while (0)
+
+HT_INLINE void birth(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
+{
+	struct ht_note n = {.op = op, .flags = HT_REC_STACK, .address = (uint64_t)p, .size = size, .extra = extra};
+	if (HT_LIKELY(!(ht_process.options & HT_OPT_STAMP_COARSE)))
+		n.flags |= HT_REC_STAMP;
+	if (extra)
+		n.flags |= HT_REC_EXTRA;
+	if (HT_UNLIKELY(!p)) {
+		int e = errno;
+		n.op = HT_REC_FAILED;
+		ht_event(&n, from);
+		errno = e;
+		return;
+	}
+	ht_event(&n, from);
+	struct ht_thread *t = ht_self.thread;
+	if (HT_LIKELY(t != NULL)) {
+		t->last_birth = (uint64_t)p;
+		t->births++;
+	}
+}
+
+static HT_COLD void *malloc_early(size_t size)
+{
+	EARLY_BIRTH(HT_REC_MALLOC, size, 0, ht_real.malloc(size), 16);
+}
+
+HT_EXPORT void *malloc(size_t size)
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return malloc_early(size);
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	void *p = ht_real.malloc(size);
+	birth(HT_REC_MALLOC, p, size, 0, &from);
+	return p;
+}
+
+static HT_COLD void *calloc_early(size_t n, size_t size)
+{
+	size_t bytes; /* arena memory is fresh .bss: zero */
+	if (__builtin_mul_overflow(n, size, &bytes))
+		bytes = SIZE_MAX;
+	EARLY_BIRTH(HT_REC_CALLOC, bytes, 0, ht_real.calloc(n, size), 16);
+}
+
+HT_EXPORT void *calloc(size_t n, size_t size)
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return calloc_early(n, size);
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	void *p = ht_real.calloc(n, size);
+	size_t bytes;
+	if (HT_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
+		bytes = SIZE_MAX;
+	birth(HT_REC_CALLOC, p, bytes, 0, &from);
+	return p;
+}
+
+#define ALIGNED(name, align, size, call, params)                                \
+	static HT_COLD void *name##_early params                                \
+	{                                                                       \
+		EARLY_BIRTH(HT_REC_ALIGNED, (size), (align), (call), (align) ? (align) : 4096); \
+	}                                                                       \
+	HT_EXPORT void *name params;                                            \
+	HT_EXPORT void *name params
+
+ALIGNED(memalign, align, size, ht_real.memalign(align, size), (size_t align, size_t size))
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return memalign_early(align, size);
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	void *p = ht_real.memalign(align, size);
+	birth(HT_REC_ALIGNED, p, size, align, &from);
+	return p;
+}
+
+ALIGNED(aligned_alloc, align, size, ht_real.aligned_alloc(align, size), (size_t align, size_t size))
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return aligned_alloc_early(align, size);
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	void *p = ht_real.aligned_alloc(align, size);
+	birth(HT_REC_ALIGNED, p, size, align, &from);
+	return p;
+}
+
+ALIGNED(valloc, 0, size, ht_real.valloc(size), (size_t size))
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return valloc_early(size);
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	void *p = ht_real.valloc(size);
+	birth(HT_REC_ALIGNED, p, size, 0, &from);
+	return p;
+}
+
+ALIGNED(pvalloc, 0, size, ht_real.pvalloc(size), (size_t size))
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return pvalloc_early(size);
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	void *p = ht_real.pvalloc(size);
+	birth(HT_REC_ALIGNED, p, size, 0, &from);
+	return p;
+}
+
+static HT_COLD int posix_memalign_early(void **out, size_t align, size_t size, uint64_t pc)
+{
+	if (!ht_real_ready && !ht_real_resolve())
+		return (*out = ht_arena_alloc(align, size)) ? 0 : ENOMEM;
+	int rc = ht_real.posix_memalign(out, align, size);
+	if (rc == 0 && ht_state == HT_START)
+		ht_early_note(HT_REC_ALIGNED, *out, size, align, pc);
+	return rc;
+}
+
+HT_EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+	if (HT_UNLIKELY(ht_state != HT_READY))
+		return posix_memalign_early(out, align, size, (uint64_t)__builtin_return_address(0));
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	int rc = ht_real.posix_memalign(out, align, size);
+	birth(HT_REC_ALIGNED, rc == 0 ? *out : NULL, size, align, &from);
+	return rc;
+}
+
+/* ---- deaths ---- */
+
+HT_INLINE void death(unsigned op, const void *p, const struct ht_unwind_state *from)
+{
+	struct ht_note n = {.op = op, .address = (uint64_t)p};
+	if (ht_process.options & HT_OPT_FREE_STACKS)
+		n.flags |= HT_REC_STACK;
+	if (HT_UNLIKELY(ht_process.options & HT_OPT_STAMP_EACH))
+		n.flags |= HT_REC_STAMP;
+	ht_event(&n, from);
+}
+
+/* Not READY, or a block of the arena. True: nothing is left to free. */
+static HT_COLD bool free_early(const void *p, uint64_t pc)
+{
+	if (ht_arena_owns(p))
+		return true;
+	if (!ht_real_ready && !ht_real_resolve())
+		return true;
+	if (ht_state == HT_START && p)
+		ht_early_note(HT_REC_FREE, p, 0, 0, pc);
+	return false;
+}
+
+/* The test that all kinds of free share: 1 forward only, 2 nothing at all, 0 note and forward. */
+HT_INLINE unsigned death_gate(const void *p, uint64_t pc)
+{
+	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p)))
+		return free_early(p, pc) ? 2 : 1;
+	return p && HT_LIKELY(p != ht_self.deleting) ? 0 : 1;
+}
+
+HT_EXPORT void free(void *p)
+{
+	unsigned gate = death_gate(p, (uint64_t)__builtin_return_address(0));
+	if (HT_LIKELY(gate == 0)) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		death(HT_REC_FREE, p, &from);
+	}
+	if (gate != 2)
+		ht_real.free(p);
+}
+
+HT_EXPORT void cfree(void *p);
+HT_EXPORT void cfree(void *p)
+{
+	unsigned gate = death_gate(p, (uint64_t)__builtin_return_address(0));
+	if (gate == 0) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		death(HT_REC_FREE, p, &from);
+	}
+	if (gate != 2)
+		ht_real.free(p);
+}
+
+HT_EXPORT void free_sized(void *p, size_t size);
+HT_EXPORT void free_sized(void *p, size_t size)
+{
+	unsigned gate = death_gate(p, (uint64_t)__builtin_return_address(0));
+	if (gate == 0) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		death(HT_REC_FREE, p, &from);
+	}
+	if (gate != 2)
+		ht_real.free_sized(p, size);
+}
+
+HT_EXPORT void free_aligned_sized(void *p, size_t align, size_t size);
+HT_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+	unsigned gate = death_gate(p, (uint64_t)__builtin_return_address(0));
+	if (gate == 0) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		death(HT_REC_FREE, p, &from);
+	}
+	if (gate != 2)
+		ht_real.free_aligned_sized(p, align, size);
+}
+
+/* ---- operator new and delete, for the second preload object ---- */
+
+/* After the real operator new: unless it came to malloc, which has noted the block. */
+static void new_born(void *p, size_t size, size_t align, uint64_t born_before, const struct ht_unwind_state *from)
+{
+	struct ht_thread *t = ht_self.thread;
+	if (ht_state != HT_READY || (t && t->births != born_before && t->last_birth == (uint64_t)p))
+		return;
+	birth(HT_REC_NEW, p, size, align, from);
+}
+
+static uint64_t new_births(void)
+{
+	return ht_self.thread ? ht_self.thread->births : 0;
+}
+
+static void new_died(void *p, const struct ht_unwind_state *from)
+{
+	if (ht_state != HT_READY || !p)
+		return;
+	death(HT_REC_DELETE, p, from);
+	ht_self.deleting = p;
+}
+
+static void new_dead(void)
+{
+	ht_self.deleting = NULL;
+}
+
+const struct ht_new_api *heaptide_hook_new(uintptr_t text_low, uintptr_t text_high)
+{
+	static const struct ht_new_api api = {new_births, new_born, new_died, new_dead};
+	ht_unwind_second_object(text_low, text_high);
+	ht_process.new_hooked = true;
+	if (ht_process.seg)
+		__atomic_fetch_or(&ht_process.seg->flags, HT_FLAG_NEW_HOOKED, __ATOMIC_RELAXED);
+	return &api;
+}
+
+/* ---- realloc ---- */
+
+/* A block of the arena moves out of it: its size is known, and it is never given back. */
+static HT_COLD void *realloc_arena(void *p, size_t size)
+{
+	void *q = malloc(size);
+	if (q) {
+		size_t old = ht_arena_size(p);
+		ht_copy(q, p, old < size ? old : size);
+	}
+	return q;
+}
+
+static HT_COLD void *realloc_early(void *p, size_t size, uint64_t pc)
+{
+	if (!ht_real_ready && !ht_real_resolve()) {
+		void *q = ht_arena_alloc(16, size);
+		if (p && q)
+			ht_copy(q, p, ht_arena_size(p) < size ? ht_arena_size(p) : size);
+		return q;
+	}
+	if (ht_state != HT_START)
+		return ht_real.realloc(p, size);
+	if (p)
+		ht_early_note(HT_REC_REALLOC_FREE, p, 0, 0, pc);
+	void *q = ht_real.realloc(p, size);
+	if (q)
+		ht_early_note(HT_REC_REALLOC, q, size, 0, pc);
+	else if (p && size != 0)
+		ht_early_note(HT_REC_REALLOC_UNDO, NULL, 0, 0, pc);
+	return q;
+}
+
+/* realloc gave NULL. With size 0 that means freed, in every allocator that answers so; else nothing happened. */
+static HT_COLD void realloc_null(void *p, size_t size, const struct ht_unwind_state *from)
+{
+	int e = errno;
+	if (p && size != 0) {
+		struct ht_note undo = {.op = HT_REC_REALLOC_UNDO};
+		ht_event(&undo, from);
+	}
+	if ((!p || size != 0)) {
+		struct ht_note failed = {.op = HT_REC_FAILED, .flags = HT_REC_STACK | HT_REC_STAMP, .size = size};
+		ht_event(&failed, from);
+	}
+	errno = e;
+}
+
+HT_EXPORT void *realloc(void *p, size_t size)
+{
+	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p)))
+		return ht_arena_owns(p) ? realloc_arena(p, size)
+					: realloc_early(p, size, (uint64_t)__builtin_return_address(0));
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	if (p)
+		death(HT_REC_REALLOC_FREE, p, &from);
+	void *q = ht_real.realloc(p, size);
+	if (HT_LIKELY(q != NULL))
+		birth(HT_REC_REALLOC, q, size, 0, &from);
+	else
+		realloc_null(p, size, &from);
+	return q;
+}

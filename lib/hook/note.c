@@ -1,0 +1,323 @@
+/*
+ * note: from an event to a record in the thread's ring. ht_note is the hot path: capture the stack, stamp,
+ * reserve, write, commit. Everything that happens once in a thousand events is a cold function
+ * beside it.
+ */
+#include "hook.h"
+
+#include <elf.h>
+
+HT_COLD uint64_t ht_clock_slow(void);
+uint64_t ht_clock_slow(void)
+{
+	struct {
+		long sec, nsec;
+	} t = {0, 0};
+	if (ht_process.clock_gettime)
+		ht_process.clock_gettime(1 /* CLOCK_MONOTONIC: the vdso's, no system call */, &t);
+	return (uint64_t)t.sec * 1000000000u + (uint64_t)t.nsec;
+}
+
+HT_INLINE uint64_t clock_now(void)
+{
+	return HT_UNLIKELY(ht_process.options & HT_OPT_NO_TSC) ? ht_clock_slow() : ht_clock_ticks();
+}
+
+uint64_t ht_clock(void)
+{
+	return clock_now();
+}
+
+/* A frame as ring.h packs it; `bad` collects what does not fit. */
+HT_INLINE uint64_t pack(uint64_t pc, uint64_t guess, uint64_t delta, uint64_t *bad)
+{
+	*bad |= (pc >> 47) | (delta >> 19) | (delta & 7);
+	return pc | guess << 47 | (delta >> 3) << 48;
+}
+
+HT_INLINE uint64_t cached_delta(const struct ht_stack *s, uint32_t i)
+{
+	return i >= 2 ? s->sp[i - 2] - s->sp[i - 1] : 0;
+}
+
+struct frames { /* what of a capture is to be written */
+	uint32_t first, count; /* cached: frames [first, first + count); aside: the count leaf-most */
+	uint32_t kept;	       /* the record's field */
+	unsigned flags;
+};
+
+/* The rare cases: depth limit, a mirror that was cut before, asides. */
+static HT_COLD void choose_frames(struct ht_thread *t, const struct ht_capture *c, struct frames *f)
+{
+	uint32_t limit = ht_process.stack_depth;
+	f->flags = HT_REC_STACK;
+	if (c->aside) {
+		f->flags |= HT_REC_ABS | HT_REC_ASIDE;
+		f->first = 0;
+		f->count = c->depth < limit ? c->depth : limit;
+		f->kept = f->count < c->depth ? HT_UNWIND_DEPTH : c->end;
+	} else if (c->kept > t->mirror_base && c->depth - c->kept <= limit) {
+		f->first = c->kept;
+		f->count = c->depth - c->kept;
+		f->kept = c->kept - t->mirror_base;
+		if (f->kept > UINT16_MAX) /* cannot be said: write it afresh */
+			goto absolute;
+		return;
+	} else {
+absolute:
+		f->flags |= HT_REC_ABS;
+		f->count = c->depth < limit ? c->depth : limit;
+		f->first = c->depth - f->count;
+		f->kept = f->first ? HT_UNWIND_DEPTH : c->end;
+		t->mirror_base = f->first;
+	}
+	if ((f->flags & HT_REC_ABS) && f->kept != HT_UNWIND_COMPLETE)
+		t->w.slot->truncated++;
+}
+
+static HT_COLD void lose(struct ht_thread *t, enum ht_ring_lost why)
+{
+	t->w.slot->lost[why]++;
+	t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
+	if (HT_LOAD_RELAXED(&t->w.seg->control) != HT_CONTROL_RUN)
+		ht_turn_off(HT_OFF_STOPPED);
+}
+
+static uint64_t *write_words(uint64_t *q, const struct ht_note *n, unsigned flags, uint64_t ticks, uint64_t address)
+{
+	unsigned has = ht_record_words[n->op];
+	if (flags & HT_REC_STAMP)
+		*q++ = ticks;
+	if (has & HT_HAS_ADDRESS)
+		*q++ = address;
+	if (flags & HT_REC_SIZE)
+		*q++ = n->size;
+	if (flags & HT_REC_EXTRA) {
+		*q++ = n->extra;
+		*q++ = n->extra2;
+	}
+	return q;
+}
+
+/* Frames that do not fit one word each, and asides: two words a frame. */
+static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, const struct frames *f, unsigned flags,
+			       uint64_t ticks)
+{
+	const struct ht_stack *s = t->u.stack;
+	bool aside = flags & HT_REC_ASIDE;
+	uint32_t count = f->count; /* fits: the depth limit is HT_DEPTH_MAX */
+	flags |= HT_REC_WIDE;
+	for (;;) {
+		uint64_t bytes = 8 * (6 + 2 * (uint64_t)count);
+		uint64_t *p = ht_ring_reserve(&t->w, bytes, !t->nested && !(ht_process.options & HT_OPT_DROP));
+		if (!p)
+			return false;
+		uint64_t *q = write_words(p + 1, n, flags, ticks, n->address);
+		for (uint32_t j = 0; j < count; j++) {
+			uint32_t i = f->first + f->count - 1 - j;
+			uint64_t delta = 0, guess = 0;
+			if (aside)
+				delta = j + 2 < f->count ? s->aside_sp[j + 2] - s->aside_sp[j + 1] : 0;
+			else
+				delta = i > f->first || !(flags & HT_REC_ABS) ? cached_delta(s, i) : 0;
+			if (!aside && i + 1 < f->first + f->count)
+				guess = (s->need[i + 1] >> 1) & 1;
+			*q++ = (aside ? s->aside_pc[j] : s->pc[i]) | guess << 63;
+			*q++ = (uint64_t)((int64_t)delta >> 3);
+		}
+		/* the record is as long as was reserved: words not needed are a PAD of their own */
+		uint64_t used = (uint64_t)((uint8_t *)q - (uint8_t *)p);
+		if (used < bytes)
+			*q = HT_PAD_WORD(bytes - used);
+		uint64_t word = n->op | (uint64_t)flags << 8 | (uint64_t)count << 16 | (uint64_t)f->kept << 32 |
+				(flags & HT_REC_SIZE ? 0 : n->size << 48);
+		if (ht_ring_commit(&t->w, p, bytes, word))
+			return true;
+	}
+}
+
+static HT_COLD void write_generation(struct ht_thread *t)
+{
+	for (;;) {
+		uint64_t *p = ht_ring_reserve(&t->w, 16, !t->nested);
+		if (!p)
+			return;
+		p[1] = t->u.generation;
+		if (ht_ring_commit(&t->w, p, 16, HT_REC_GENERATION))
+			break;
+	}
+	t->generation = t->u.generation;
+}
+
+HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c, unsigned flags)
+{
+	struct frames f = {0, 0, 0, 0};
+	t->w.slot->counted++;
+	if (c) {
+		if (HT_UNLIKELY(t->generation != t->u.generation))
+			write_generation(t);
+		f.flags = HT_REC_STACK;
+		f.first = f.kept = c->kept;
+		f.count = c->depth - c->kept;
+		if (HT_UNLIKELY(!c->kept || c->aside || t->mirror_base || f.count > ht_process.stack_depth ||
+				f.kept > UINT16_MAX))
+			choose_frames(t, c, &f);
+	}
+	/* Whoever does not stamp inherits the thread's last stamp, which is at most one tick old. */
+	uint32_t tick = HT_LOAD_RELAXED(&t->w.seg->tick);
+	uint64_t ticks = 0;
+	if (!(flags & HT_REC_STAMP) && HT_UNLIKELY(tick != t->tick || tick == HT_TICK_STALE))
+		flags |= HT_REC_STAMP;
+	if (flags & HT_REC_STAMP) {
+		ticks = clock_now();
+		t->tick = tick;
+	}
+	flags |= f.flags;
+	if (HT_UNLIKELY(n->size > UINT16_MAX))
+		flags |= HT_REC_SIZE;
+	if (HT_UNLIKELY((flags & HT_REC_ASIDE) != 0)) {
+		if (!write_wide(t, n, &f, flags, ticks))
+			lose(t, HT_RING_LOST_FULL);
+		return;
+	}
+	unsigned has = ht_record_words[n->op];
+	uint64_t bytes = 8 * (1 + (uint64_t)f.count + !!(flags & HT_REC_STAMP) + (has & HT_HAS_ADDRESS) +
+			      !!(flags & HT_REC_SIZE) + (flags & HT_REC_EXTRA ? 2u : 0u));
+	const struct ht_stack *s = t->u.stack;
+	for (;;) {
+		uint64_t *p = ht_ring_reserve(&t->w, bytes, !t->nested && !(ht_process.options & HT_OPT_DROP));
+		if (HT_UNLIKELY(!p)) {
+			lose(t, HT_RING_LOST_FULL);
+			return;
+		}
+		uint64_t *q = write_words(p + 1, n, flags, ticks, n->address), bad = 0, guess = 0;
+		for (uint32_t i = f.first + f.count; i-- > f.first;) {
+			uint64_t delta = HT_UNLIKELY(i == f.first && (flags & HT_REC_ABS)) ? 0 : cached_delta(s, i);
+			*q++ = pack(s->pc[i], guess, delta, &bad);
+			guess = (s->need[i] >> 1) & 1;
+		}
+		if (HT_UNLIKELY(bad)) { /* the claim stays padding */
+			if (!write_wide(t, n, &f, flags, ticks))
+				lose(t, HT_RING_LOST_FULL);
+			return;
+		}
+		uint64_t word = n->op | (uint64_t)flags << 8 | (uint64_t)f.count << 16 | (uint64_t)f.kept << 32 |
+				(flags & HT_REC_SIZE ? 0 : n->size << 48);
+		if (HT_LIKELY(ht_ring_commit(&t->w, p, bytes, word)))
+			return;
+	}
+}
+
+static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, const struct ht_unwind_state *from)
+{
+	int equal = ht_unwind_check(&t->u, from, c);
+	if (equal >= 0)
+		t->w.slot->self_compared++;
+	if (equal == 0)
+		t->w.slot->self_differences++;
+}
+
+void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwind_state *from)
+{
+	if (!(n->flags & HT_REC_STACK)) {
+		note(t, n, NULL, n->flags);
+		return;
+	}
+	struct ht_capture c;
+	ht_unwind_capture(&t->u, from, t, &c);
+	t->captures++;
+	if (HT_UNLIKELY(ht_process.options & HT_OPT_SELF_CHECK))
+		self_check(t, &c, from);
+	note(t, n, &c, n->flags);
+	if (HT_UNLIKELY(c.aside))
+		t->u.aside_busy = false;
+}
+
+void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c)
+{
+	note(t, n, n->flags & HT_REC_STACK ? c : NULL, n->flags);
+}
+
+void ht_note_name(struct ht_thread *t, const char *name)
+{
+	uint64_t words[2] = {0, 0};
+	char *to = (char *)words;
+	for (unsigned i = 0; i < 15 && name[i]; i++)
+		to[i] = name[i];
+	for (;;) {
+		uint64_t *p = ht_ring_reserve(&t->w, 24, !t->nested);
+		if (!p)
+			return;
+		p[1] = words[0];
+		p[2] = words[1];
+		if (ht_ring_commit(&t->w, p, 24, HT_REC_NAME))
+			return;
+	}
+}
+
+/* ---- modules ---- */
+
+/* Modules told of already: start address and generation. A lost entry only means telling twice. */
+#define SEEN 512
+static uint64_t seen[SEEN];
+
+static void describe(const struct ht_cfi_module *m, struct ht_ring_module *r)
+{
+	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)m->start;
+	r->start = m->start;
+	r->end = m->end;
+	r->bias = m->bias;
+	if (eh->e_ident[0] != 0x7f || eh->e_ident[1] != 'E' || eh->e_phentsize != sizeof(Elf64_Phdr) ||
+	    eh->e_phoff + (uint64_t)eh->e_phnum * sizeof(Elf64_Phdr) > 4096)
+		return;
+	const Elf64_Phdr *ph = (const Elf64_Phdr *)(m->start + eh->e_phoff);
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X) && !r->text_size) {
+			r->text_vaddr = ph[i].p_vaddr;
+			r->text_size = ph[i].p_memsz;
+			r->text_offset = ph[i].p_offset;
+		}
+		if (ph[i].p_type != PT_NOTE)
+			continue;
+		uint64_t at = m->bias + ph[i].p_vaddr, end = at + ph[i].p_memsz;
+		while (at >= m->start && at + sizeof(Elf64_Nhdr) <= end && end <= m->end) {
+			const Elf64_Nhdr *nh = (const Elf64_Nhdr *)at;
+			uint64_t desc = at + sizeof(*nh) + ((nh->n_namesz + 3u) & ~3u);
+			if (nh->n_type == NT_GNU_BUILD_ID && nh->n_namesz == 4 && nh->n_descsz <= 32 &&
+			    desc + nh->n_descsz <= end) {
+				r->build_id_len = nh->n_descsz;
+				ht_copy(r->build_id, (const void *)desc, nh->n_descsz);
+			}
+			at = desc + ((nh->n_descsz + 3u) & ~3u);
+		}
+	}
+}
+
+HT_COLD bool ht_note_module(void *thread, const struct ht_cfi_module *m)
+{
+	struct ht_thread *t = thread;
+	uint64_t key = m->start | (HT_LOAD_RELAXED(&ht_unwind_generation) & 0xfff) | 1ull << 63;
+	uint64_t *place = &seen[(m->start >> 12) % SEEN];
+	if (HT_LOAD_ACQUIRE(place) == key)
+		return true;
+	size_t path = ht_strlen(m->name);
+	if (path > 4000)
+		path = 4000;
+	uint64_t words = sizeof(struct ht_ring_module) / 8 + (path + 7) / 8, bytes = 8 + 8 * words;
+	for (;;) {
+		uint64_t *p = ht_ring_reserve(&t->w, bytes, !t->nested);
+		if (!p)
+			return false;
+		struct ht_ring_module *r = (struct ht_ring_module *)(p + 1);
+		for (uint64_t i = 1; i <= words; i++)
+			p[i] = 0;
+		r->generation = HT_LOAD_RELAXED(&ht_unwind_generation);
+		describe(m, r);
+		r->path_len = path;
+		ht_copy(r + 1, m->name, path);
+		if (ht_ring_commit(&t->w, p, bytes, HT_REC_MODULE | words << 16))
+			break;
+	}
+	HT_STORE_RELEASE(place, key); /* after the record: whoever sees it may rely on the record */
+	return true;
+}

@@ -1,0 +1,172 @@
+/*
+ * thread: threads, forks, names, unloading, and the program's way into strict seccomp.
+ *
+ * pthread_create starts the thread in a wrapper of ours, so that the stack's size, the start routine and the
+ * creator are known, and the thread's normal end is seen. The wrapper's arguments wait in a small fixed pool;
+ * when that is full the thread starts without us and introduces itself with its first event.
+ */
+#include "hook.h"
+
+#include <linux/seccomp.h>
+#include <link.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+#define STARTS 256
+static struct start {
+	uint32_t taken;
+	uint32_t stack_kib;
+	void *(*routine)(void *);
+	void *arg;
+	uint64_t creator;
+} starts[STARTS];
+
+static void note_exit(void)
+{
+	struct ht_thread *t = ht_self.thread;
+	if (ht_state != HT_READY || !t || t->magic != HT_THREAD_MAGIC)
+		return;
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	struct ht_note n = {.op = HT_REC_THREAD_EXIT, .flags = HT_REC_STAMP};
+	ht_event(&n, &from);
+}
+
+static void *run_thread(void *p)
+{
+	struct start *s = p;
+	void *(*routine)(void *) = s->routine;
+	void *arg = s->arg;
+	ht_self.stack_kib = s->stack_kib;
+	ht_self.start_routine = (uint64_t)routine;
+	ht_self.serial = s->creator; /* until the claim gives this thread its own */
+	HT_STORE_RELEASE(&s->taken, 0);
+	if (ht_state == HT_READY && !ht_self.thread)
+		ht_claim(false);
+	void *result = routine(arg);
+	note_exit();
+	return result;
+}
+
+/* A cancelled thread passes neither here nor there: the collector sees that it is gone. */
+HT_EXPORT void pthread_exit(void *result) __attribute__((noreturn));
+HT_EXPORT void pthread_exit(void *result)
+{
+	if (HT_UNLIKELY(!ht_real_ready))
+		ht_real_resolve();
+	note_exit();
+	ht_real.pthread_exit(result);
+	__builtin_unreachable();
+}
+
+HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg);
+HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg)
+{
+	if (HT_UNLIKELY(!ht_real_ready))
+		ht_real_resolve();
+	if (HT_UNLIKELY(ht_state != HT_READY || !(ht_process.options & HT_OPT_THREAD)))
+		return ht_real.pthread_create(thread, attr, routine, arg);
+	struct start *s = NULL;
+	for (unsigned i = 0; i < STARTS && !s; i++)
+		if (!HT_LOAD_RELAXED(&starts[i].taken) && ht_cas_u32(&starts[i].taken, 0, 1))
+			s = &starts[i];
+	if (!s)
+		return ht_real.pthread_create(thread, attr, routine, arg);
+	size_t size = (size_t)ht_process.default_stack_kib << 10;
+	if (attr && ht_real.pthread_attr_getstacksize)
+		ht_real.pthread_attr_getstacksize(attr, &size);
+	s->stack_kib = (uint32_t)(size >> 10);
+	s->routine = routine;
+	s->arg = arg;
+	s->creator = ht_self.serial;
+	int rc = ht_real.pthread_create(thread, attr, run_thread, s);
+	if (rc != 0)
+		HT_STORE_RELEASE(&s->taken, 0);
+	return rc;
+}
+
+HT_EXPORT int pthread_setname_np(uintptr_t thread, const char *name);
+HT_EXPORT int pthread_setname_np(uintptr_t thread, const char *name)
+{
+	if (HT_UNLIKELY(!ht_real_ready))
+		ht_real_resolve();
+	int rc = ht_real.pthread_setname_np(thread, name);
+	/* a name for another thread is read by the collector from /proc, later */
+	if (rc == 0 && ht_state == HT_READY && thread == (uintptr_t)__builtin_thread_pointer()) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		struct ht_thread *t = ht_enter(&from);
+		if (t) {
+			ht_note_name(t, name);
+			ht_leave(t);
+		}
+	}
+	return rc;
+}
+
+HT_EXPORT int prctl(int option, ...);
+HT_EXPORT int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list ap;
+	va_start(ap, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	if (HT_UNLIKELY(!ht_real_ready))
+		ht_real_resolve();
+	/* Strict seccomp kills on every system call but four: from here on not one of ours. */
+	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT && ht_state == HT_READY)
+		ht_turn_off(HT_OFF_SECCOMP);
+	int rc = ht_real.prctl(option, a[0], a[1], a[2], a[3]);
+	if (rc == 0 && option == PR_SET_NAME && ht_state == HT_READY) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		struct ht_thread *t = ht_enter(&from);
+		if (t) {
+			ht_note_name(t, (const char *)a[0]);
+			ht_leave(t);
+		}
+	}
+	return rc;
+}
+
+HT_EXPORT int fork(void);
+HT_EXPORT int fork(void)
+{
+	if (HT_UNLIKELY(!ht_real_ready))
+		ht_real_resolve();
+	if (ht_state == HT_READY && (ht_process.options & HT_OPT_FOLLOW_FORK)) {
+		/* The child's first event names this record: what was live here, it inherits. */
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		uint32_t token = __atomic_add_fetch(&ht_process.seg->fork_tokens, 1, __ATOMIC_RELAXED);
+		struct ht_note n = {.op = HT_REC_FORK, .flags = HT_REC_STACK | HT_REC_STAMP | HT_REC_EXTRA,
+				    .extra = token};
+		ht_event(&n, &from);
+		ht_self.fork_token = token;
+	}
+	return ht_real.fork();
+}
+
+static int count_unloads(struct dl_phdr_info *info, size_t size, void *out)
+{
+	(void)size;
+	*(unsigned long long *)out = info->dlpi_subs;
+	return 1;
+}
+
+HT_EXPORT int dlclose(void *handle);
+HT_EXPORT int dlclose(void *handle)
+{
+	if (HT_UNLIKELY(!ht_real_ready))
+		ht_real_resolve();
+	if (ht_state != HT_READY)
+		return ht_real.dlclose(handle);
+	unsigned long long before = 0, after = 0;
+	dl_iterate_phdr(count_unloads, &before);
+	int rc = ht_real.dlclose(handle);
+	dl_iterate_phdr(count_unloads, &after);
+	if (before != after) {
+		/* Code at these addresses may be other code tomorrow: every row and every cached stack is forgotten. */
+		ht_unwind_flush();
+		HT_STORE_RELAXED(&ht_process.seg->generation, ht_unwind_generation);
+	}
+	return rc;
+}

@@ -1,0 +1,150 @@
+/*
+ * ring_writer: the slow path of a slot: half full, full, a bigger ring offered, the end of the ring
+ * reached. Everything that may make a system call is here: one futex wake when the collector
+ * sleeps, a bounded futex wait when the ring is full.
+ */
+#include "ring_writer.h"
+
+#include <linux/futex.h>
+#include <linux/time_types.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define WAIT_EVENT_NS 100000000ull /* per event */
+#define WAIT_THREAD_NS 1000000000ull /* per thread, in all */
+
+void ht_ring_wake(struct ht_segment *seg)
+{
+	if (HT_LOAD_ACQUIRE(&seg->sleeping) == 1 && ht_cas_u32(&seg->sleeping, 1, 0))
+		HT_SYSCALL3(SYS_futex, &seg->sleeping, FUTEX_WAKE, 1);
+}
+
+struct ht_slot *ht_ring_take(struct ht_segment *seg)
+{
+	struct ht_slot *slots = (struct ht_slot *)((uint8_t *)seg + seg->slots_offset);
+	for (uint32_t i = 0; i < seg->slot_count; i++)
+		if (HT_LOAD_RELAXED(&slots[i].state) == HT_SLOT_SPARE &&
+		    ht_cas_u32(&slots[i].state, HT_SLOT_SPARE, HT_SLOT_CLAIMED))
+			return &slots[i];
+	return NULL;
+}
+
+static bool inside(const struct ht_segment *seg, uint64_t offset, uint64_t size)
+{
+	return size >= HT_RING_MIN && (size & (size - 1)) == 0 && offset <= seg->map_bytes &&
+	       size <= seg->map_bytes - offset;
+}
+
+void ht_ring_open(struct ht_ring_writer *w, struct ht_segment *seg, struct ht_slot *slot)
+{
+	uint64_t size = slot->ring_size, offset = slot->ring_offset;
+	*w = (struct ht_ring_writer){.slot = slot, .seg = seg};
+	if (!inside(seg, offset, size))
+		return; /* limit 0: every reserve goes to the slow path and gives up */
+	w->base = (uint8_t *)seg + offset;
+	w->mask = size - 1;
+	w->head = w->start = HT_LOAD_RELAXED(&slot->head);
+	w->limit = w->head + size / 2;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t = {0, 0};
+	HT_SYSCALL2(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t fill(const struct ht_ring_writer *w)
+{
+	uint64_t tail = HT_LOAD_ACQUIRE(&w->slot->tail); /* pairs with the collector's release */
+	if (tail < w->start)
+		tail = w->start; /* still reading the ring before this one */
+	return tail > w->head ? 0 : w->head - tail;
+}
+
+/* Sleeps until the collector has taken something out, within the budgets. False: drop. */
+static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
+{
+	uint64_t size = w->mask + 1, begin = now_ns(), waited = 0;
+	uint32_t beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
+	bool room = false;
+	while (!room && waited < WAIT_EVENT_NS && w->waited_ns + waited < WAIT_THREAD_NS) {
+		struct __kernel_timespec slice = {0, 5000000};
+		uint32_t *word = (uint32_t *)&w->slot->tail;
+		uint32_t seen = HT_LOAD_ACQUIRE(word);
+		HT_STORE_RELAXED(&w->slot->waiting, 1);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* waiting before the last look; pairs with the collector's */
+		room = fill(w) + need <= size || HT_LOAD_RELAXED(&w->slot->offer);
+		if (!room) {
+			ht_ring_wake(w->seg);
+			HT_SYSCALL4(SYS_futex, word, FUTEX_WAIT, seen, &slice);
+			room = fill(w) + need <= size || HT_LOAD_RELAXED(&w->slot->offer);
+		}
+		HT_STORE_RELAXED(&w->slot->waiting, 0);
+		waited = now_ns() - begin;
+	}
+	w->waited_ns += waited;
+	w->slot->blocked_ns += waited;
+	if (!room && HT_LOAD_RELAXED(&w->seg->heartbeat) == beat && waited >= WAIT_EVENT_NS)
+		HT_STORE_RELAXED(&w->seg->control, HT_CONTROL_STOP); /* nobody is there: stop waiting for good */
+	return room;
+}
+
+/* Moves to the bigger ring that the collector offers. The LINK always fits: `need` keeps 8 bytes free. */
+static bool take_offer(struct ht_ring_writer *w)
+{
+	uint64_t offer = HT_LOAD_ACQUIRE(&w->slot->offer); /* pairs with the release after fallocate */
+	if (!offer)
+		return false;
+	uint64_t offset = offer & ~63ull, size = 1ull << (offer & 63);
+	if (!inside(w->seg, offset, size) || size <= w->mask + 1)
+		return false;
+	uint64_t pos = w->head;
+	uint64_t *p = (uint64_t *)(w->base + (pos & w->mask));
+	/* A handler that comes in between finds no ring, and counts its event as lost. */
+	w->limit = 0;
+	*(uint8_t *volatile *)&w->base = NULL;
+	*p = HT_REC_LINK | 8ull << 32;
+	HT_STORE_RELAXED(&w->slot->offer, 0);
+	w->mask = size - 1;
+	w->start = w->head = pos + 8;
+	*(uint8_t *volatile *)&w->base = (uint8_t *)w->seg + offset;
+	w->limit = w->head + size / 2;
+	ht_ring_publish(w);
+	return true;
+}
+
+uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool may_wait)
+{
+	if (!w->base || bytes > HT_RECORD_MAX)
+		return NULL;
+	for (;;) {
+		uint64_t size = w->mask + 1, off = w->head & w->mask;
+		uint64_t pad = off + bytes > size ? size - off : 0, need = pad + bytes + 8;
+		if (HT_LOAD_RELAXED(&w->seg->control) != HT_CONTROL_RUN)
+			return NULL;
+		uint64_t used = fill(w);
+		if (used >= size / 2) {
+			HT_STORE_RELAXED(&w->slot->starving, 1);
+			ht_ring_wake(w->seg);
+			if (may_wait && take_offer(w))
+				continue;
+		}
+		if (used + need > size) {
+			if (!may_wait || !wait_for_room(w, need))
+				return NULL;
+			continue;
+		}
+		uint64_t room = used < size / 2 ? size / 2 - used : size - 8 - used;
+		w->limit = w->head + (room < pad + bytes ? pad + bytes : room);
+		uint64_t pos = w->head;
+		uint64_t *p = (uint64_t *)(w->base + off);
+		if (pad)
+			*(volatile uint64_t *)p = HT_PAD_WORD(pad);
+		uint64_t *q = pad ? (uint64_t *)w->base : p;
+		*(volatile uint64_t *)q = HT_PAD_WORD(bytes);
+		*(uint64_t *volatile *)&w->open = q;
+		if (ht_ring_swap(&w->head, pos, pos + pad + bytes))
+			return q;
+	}
+}

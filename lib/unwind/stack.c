@@ -1,0 +1,313 @@
+/*
+ * stack: the verified stack cache. see unwinder.h for the argument; the measured cost of each part is in
+ * the comments where it was decided.
+ */
+#include "step.h"
+
+/* Do the words that unwinding frame i and everything outward of it read still hold? */
+static inline bool holds(const struct ht_unwinder *u, uint32_t i, bool batch)
+{
+	const struct ht_stack *s = u->stack;
+	const uint64_t *pc = s->pc, *sp = s->sp;
+	if (batch) {
+		/* All slots lie on the thread's own stack: any order is safe, and OR-ing is faster. */
+		uint64_t diff = 0;
+		uint32_t k = 0;
+		for (; k + 4 <= i; k += 4) {
+			diff |= (*(const uint64_t *)(sp[k] - 8) ^ pc[k]) | (*(const uint64_t *)(sp[k + 1] - 8) ^ pc[k + 1]);
+			diff |= (*(const uint64_t *)(sp[k + 2] - 8) ^ pc[k + 2]) |
+				(*(const uint64_t *)(sp[k + 3] - 8) ^ pc[k + 3]);
+		}
+		for (; k < i; k++)
+			diff |= *(const uint64_t *)(sp[k] - 8) ^ pc[k];
+		if (diff)
+			return false;
+	} else {
+		/* In the order of unwinding: each word that holds makes the next one's address true. */
+		for (uint32_t k = i; k-- > 0;)
+			if (*(const uint64_t *)(sp[k] - 8) != pc[k])
+				return false;
+	}
+	for (uint32_t k = 0; k < u->extras && s->extras[k].frame <= i; k++)
+		if (*(const uint64_t *)s->extras[k].at != s->extras[k].value)
+			return false;
+	return true;
+}
+
+/* A frame without information: the frame pointer, on the own stack and where it leads outward. */
+static bool frame_pointer_usable(const struct ht_bounds *b, const struct ht_unwind_state *s)
+{
+	uint64_t rbp = s->rbp;
+	return b->own && rbp >= s->sp && rbp + 16 <= b->hi && !(rbp & 7) && *(const uint64_t *)(rbp + 8) >> 47 == 0;
+}
+
+struct walk {
+	struct ht_unwind_state s;
+	struct ht_bounds b;
+	uint32_t fresh;	       /* new frames in stack->fresh, leaf first */
+	uint32_t fresh_extras;
+	uint8_t end;
+	bool uncacheable, general;
+};
+
+/* One step outward by row. False: the stack ends (w->end says why) or cannot be cached. */
+static inline bool step(struct ht_unwinder *u, struct walk *w, struct ht_fresh *f, void *ctx,
+			struct ht_cfi_scratch *scratch)
+{
+	uint16_t row = ht_row_lookup(w->s.pc, scratch, ctx);
+	unsigned kind = HT_ROW_KIND(row);
+	f->guess = 0;
+	if (HT_UNLIKELY(kind >= HT_ROW_ESCAPE)) {
+		if (kind == HT_ROW_END) {
+			if (row == HT_ROW_COMPLETE) {
+				w->end = HT_UNWIND_COMPLETE;
+				f->row = row;
+				return false;
+			}
+			if (!frame_pointer_usable(&w->b, &w->s)) {
+				w->end = HT_UNWIND_NO_ROW;
+				f->row = row;
+				return false;
+			}
+			row = HT_ROW_FRAME_POINTER;
+			f->guess = 1;
+			u->guesses++;
+		} else {
+			struct ht_step_extra x;
+			f->row = row;
+			unsigned res = ht_step_escape(u, &w->b, row, &w->s, &x);
+			if (res >= HT_STEP_END) {
+				w->end = (uint8_t)(res - HT_STEP_END);
+				return false;
+			}
+			if (res != HT_STEP_OK || w->fresh_extras + x.count > 64) {
+				w->uncacheable = true;
+				w->general = res == HT_STEP_GENERAL;
+				return res == HT_STEP_SIGNAL;
+			}
+			for (unsigned i = 0; i < x.count; i++)
+				u->stack->fresh_extras[w->fresh_extras++] =
+					(struct ht_extra){x.at[i], x.value[i], w->fresh};
+			return true;
+		}
+		kind = HT_ROW_RBP;
+	}
+	f->row = row;
+	uint64_t cfa = (kind == HT_ROW_RBP ? w->s.rbp : w->s.sp) + HT_ROW_OFFSET(row);
+	if (HT_UNLIKELY(cfa <= w->s.sp || cfa > w->b.hi || (cfa & 7))) {
+		w->end = HT_UNWIND_BAD_CFA;
+		return false;
+	}
+	if (HT_UNLIKELY(!w->b.own) &&
+	    (cfa - w->s.sp > (1u << 20) || !ht_step_probe(u, cfa - 8) || !ht_step_probe(u, cfa - 128))) {
+		w->end = HT_UNWIND_UNREADABLE;
+		return false;
+	}
+	unsigned slot = HT_ROW_SLOT(row);
+	if (slot)
+		w->s.rbp = *(const uint64_t *)(cfa - 8 * (slot + 1));
+	w->s.pc = *(const uint64_t *)(cfa - 8);
+	w->s.sp = cfa;
+	return true;
+}
+
+/* Appends the new frames to the cached prefix [0, kept), outermost first. */
+static void append(struct ht_unwinder *u, const struct walk *w, uint32_t kept)
+{
+	struct ht_stack *s = u->stack;
+	uint32_t i = kept, x = w->fresh_extras;
+	while (u->extras && s->extras[u->extras - 1].frame >= kept)
+		u->extras--;
+	for (uint32_t j = w->fresh; j-- > 0; i++) {
+		const struct ht_fresh *f = &s->fresh[j];
+		unsigned kind = HT_ROW_KIND(f->row), slot = HT_ROW_SLOT(f->row);
+		bool outer_need = i && (s->need[i - 1] & 1), uses, loads;
+		if (HT_UNLIKELY(kind == HT_ROW_ESCAPE)) {
+			const struct ht_escape *e = ht_row_escape(f->row);
+			uses = e->cfa_base == HT_REG_RBP || e->rbp_base == HT_REG_RBP || e->ra_base == HT_REG_RBP;
+			loads = e->rbp_base != 0;
+			while (x && s->fresh_extras[x - 1].frame == j && u->extras < HT_STACK_EXTRAS) {
+				s->extras[u->extras] = s->fresh_extras[--x];
+				s->extras[u->extras++].frame = i;
+			}
+		} else {
+			uses = kind == HT_ROW_RBP;
+			loads = kind != HT_ROW_END && slot != 0;
+			if (loads && outer_need && u->extras < HT_STACK_EXTRAS) {
+				/* frame i restored rbp for frames that use it: that word counts, too */
+				s->extras[u->extras++] =
+					(struct ht_extra){s->sp[i - 1] - 8 * (slot + 1), s->rbp[i - 1], i};
+			}
+		}
+		s->pc[i] = f->pc;
+		s->sp[i] = f->sp;
+		s->rbp[i] = f->rbp;
+		s->need[i] = (uint8_t)((uses || (!loads && outer_need)) | f->guess << 1);
+	}
+	u->depth = u->extras < HT_STACK_EXTRAS ? i : 0;
+}
+
+static HT_COLD void full_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx,
+			       struct ht_capture *out)
+{
+	bool signal;
+	struct ht_stack *s = u->stack;
+	u->aside_busy = true;
+	HT_COMPILER_BARRIER();
+	out->depth = ht_walk_full(u, from, s->aside_pc, s->aside_sp, HT_STACK_FRAMES / 16, &out->end, &signal);
+	out->aside = true;
+	out->in_hook = false;
+	out->kept = 0;
+	for (uint32_t i = 0; i < out->depth; i++)
+		ht_unwind_learn(u, s->aside_pc[i], ctx);
+	if (!out->depth) { /* not met: the caller is known, and no more */
+		s->aside_pc[0] = from->pc;
+		s->aside_sp[0] = from->sp;
+		out->depth = 1;
+		out->end = HT_UNWIND_NO_ROW;
+	}
+}
+
+void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out)
+{
+	struct ht_stack *s = u->stack;
+	struct walk w = {.s = *from, .b = ht_step_bounds(u, from->sp)};
+	uint32_t generation = HT_LOAD_ACQUIRE(&ht_unwind_generation);
+	if (HT_UNLIKELY(u->generation != generation)) {
+		u->generation = generation;
+		u->depth = u->extras = 0;
+	}
+	bool batch = w.b.own && u->known;
+	uint32_t i = u->depth, kept = 0, below = UINT32_MAX;
+	/* Another stack than the cached one: its addresses say nothing here. */
+	if (HT_UNLIKELY(w.b.own != u->known))
+		i = 0;
+	for (;;) {
+		while (i && s->sp[i - 1] < w.s.sp)
+			i--;
+		if (i && s->sp[i - 1] == w.s.sp && s->pc[i - 1] == w.s.pc &&
+		    (!(s->need[i - 1] & 1) || s->rbp[i - 1] == w.s.rbp) && i <= below) {
+			if (HT_LIKELY(holds(u, i - 1, batch))) {
+				kept = i;
+				break;
+			}
+			below = i - 1; /* whatever did not hold lies outward of here */
+		}
+		if (HT_UNLIKELY(!w.s.pc)) { /* a zero return address: the bottom, by convention */
+			w.end = HT_UNWIND_COMPLETE;
+			break;
+		}
+		if (HT_UNLIKELY(w.fresh == HT_STACK_FRESH)) {
+			w.end = HT_UNWIND_LIMIT;
+			break;
+		}
+		struct ht_fresh *f = &s->fresh[w.fresh];
+		f->pc = w.s.pc;
+		f->sp = w.s.sp;
+		f->rbp = w.s.rbp;
+		bool more = step(u, &w, f, ctx, &u->scratch[0]);
+		if (HT_UNLIKELY(w.uncacheable)) {
+			if (w.general)
+				full_aside(u, from, ctx, out);
+			else
+				ht_unwind_aside(u, from, ctx, out);
+			return;
+		}
+		w.fresh++;
+		if (!more)
+			break;
+	}
+	if (HT_UNLIKELY(kept + w.fresh > HT_STACK_FRAMES)) {
+		u->depth = 0;
+		ht_unwind_aside(u, from, ctx, out);
+		return;
+	}
+	if (kept == 0) {
+		u->end = w.end;
+		u->known = w.b.own;
+	}
+	if (w.fresh || kept != u->depth)
+		append(u, &w, kept);
+	out->kept = kept;
+	out->depth = kept + w.fresh;
+	out->end = u->end;
+	out->aside = out->in_hook = false;
+	/* A stack cut by a limit would not grow outward again. */
+	if (HT_UNLIKELY(kept == 0 && w.end == HT_UNWIND_LIMIT))
+		u->depth = 0;
+}
+
+static bool in_hook(uint64_t pc)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (pc >= ht_unwind_settings.hook[i].low && pc < ht_unwind_settings.hook[i].high)
+			return true;
+	return false;
+}
+
+void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out)
+{
+	struct ht_stack *s = u->stack;
+	struct walk w = {.s = *from, .b = ht_step_bounds(u, from->sp)};
+	uint32_t n = 0;
+	u->aside_busy = true;
+	HT_COMPILER_BARRIER();
+	*out = (struct ht_capture){.aside = true};
+	w.end = HT_UNWIND_LIMIT;
+	while (n < HT_STACK_FRAMES / 16) {
+		struct ht_fresh f;
+		if (!w.s.pc) {
+			w.end = HT_UNWIND_COMPLETE;
+			break;
+		}
+		if (in_hook(w.s.pc)) { /* ours: seen, not shown */
+			out->in_hook = true;
+		} else {
+			s->aside_pc[n] = w.s.pc;
+			s->aside_sp[n++] = w.s.sp;
+		}
+		uint64_t sp = w.s.sp;
+		w.fresh_extras = 0;
+		w.uncacheable = false;
+		bool more = step(u, &w, &f, ctx, &u->scratch[1]);
+		if (w.uncacheable && w.general) {
+			w.end = HT_UNWIND_NO_ROW; /* full_aside is for captures that do not interrupt one */
+			break;
+		}
+		if (!more)
+			break;
+		if (w.uncacheable) { /* a signal frame: perhaps onto another stack */
+			w.b = ht_step_bounds(u, w.s.sp);
+		} else if (w.s.sp <= sp) {
+			break;
+		}
+	}
+	out->depth = n;
+	out->end = w.end;
+}
+
+HT_COLD void ht_unwind_learn(struct ht_unwinder *u, uint64_t pc, void *ctx)
+{
+	(void)ht_row_lookup(pc, &u->scratch[0], ctx);
+}
+
+HT_COLD int ht_unwind_check(struct ht_unwinder *u, const struct ht_unwind_state *from, const struct ht_capture *c)
+{
+	struct ht_stack *s = u->stack;
+	uint64_t *pc = s->aside_pc, *sp = s->aside_sp;
+	uint8_t end;
+	bool signal;
+	if (c->aside || c->depth > HT_STACK_FRAMES / 16)
+		return -1;
+	u->aside_busy = true;
+	uint32_t n = ht_walk_full(u, from, pc, sp, HT_STACK_FRAMES / 16, &end, &signal);
+	u->aside_busy = false;
+	if (!n)
+		return -1;
+	if (n != c->depth || signal)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (pc[i] != s->pc[n - 1 - i] || sp[i] != s->sp[n - 1 - i])
+			return 0;
+	return 1;
+}
