@@ -15,11 +15,11 @@ void ht_turn_off(enum ht_off_reason reason)
 		HT_STORE_RELAXED(&ht_process.seg->off_reason, reason);
 }
 
-/* The thread was thrown out of the hook: whatever it was writing is padding, the cached stack is unknown. */
+/* The thread was thrown out of the hook: what it was writing was never there, the cached stack is unknown. */
 static void heal(struct ht_thread *t)
 {
-	ht_ring_void_open(&t->w);
-	ht_ring_publish(&t->w);
+	if (t->w.moving)
+		t->w.base = NULL; /* between two rings: this slot is of no more use */
 	t->u.depth = t->u.extras = 0;
 	t->u.aside_busy = false;
 	t->mirror_base = 0;
@@ -58,25 +58,31 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 		t->u.aside_busy = false;
 	}
 	bool was_nested = t->nested;
-	t->nested = true; /* nothing here may wait */
+	if (was_nested || (!t->handler.base && !ht_claim_handler(t))) {
+		/* a handler that interrupted a handler's note; or no slot for it: whether the gate is stale cannot be told */
+		if (from->sp <= t->gate) {
+			t->w.slot->counted++;
+			t->w.slot->lost[HT_RING_LOST_NESTED]++;
+			return NULL;
+		}
+	}
+	t->nested = true; /* the second writer, no waiting */
 	ht_unwind_aside(&t->u, from, t, aside);
-	t->u.aside_busy = false;
 	t->nested = was_nested;
 	if (!aside->in_hook) {
-		heal(t);
+		heal(t); /* clears aside_busy, too */
 		aside->aside = false;
 		t->gate = from->sp;
 		return t;
 	}
-	if (was_nested) {
+	if (was_nested || !t->handler.base) {
+		t->u.aside_busy = false;
 		t->w.slot->counted++;
 		t->w.slot->lost[HT_RING_LOST_NESTED]++;
 		return NULL;
 	}
 	t->nested = true;
-	t->u.aside_busy = true;
-	t->w.slot->nested++;
-	ht_ring_void_open(&t->w);
+	t->handler.slot->nested++;
 	return t;
 }
 

@@ -70,6 +70,21 @@ static struct ht_slot *take_slot(struct ht_segment *seg)
 	return slot;
 }
 
+/* The second slot, for events of signal handlers that interrupt a note. */
+HT_COLD bool ht_claim_handler(struct ht_thread *t)
+{
+	struct ht_slot *slot = ht_ring_take(t->w.seg);
+	if (!slot)
+		return false;
+	slot->pid = t->w.slot->pid;
+	slot->tid = t->w.slot->tid;
+	slot->forked = t->w.slot->forked;
+	slot->parent_serial = slot->fork_token = 0;
+	slot->handler_of = t->w.slot->serial;
+	ht_ring_open(&t->handler, t->w.seg, slot);
+	return t->handler.base != NULL;
+}
+
 static void find_bounds(struct ht_unwinder *u)
 {
 	uint64_t here = (uint64_t)__builtin_frame_address(0);
@@ -109,6 +124,7 @@ HT_COLD struct ht_thread *ht_claim(bool forked)
 	slot->forked = forked;
 	slot->parent_serial = ht_self.serial;
 	slot->fork_token = forked ? ht_self.fork_token : 0;
+	slot->handler_of = 0;
 	if (!c) {
 		slot->counted++;
 		slot->lost[HT_RING_LOST_NO_CONTEXT]++;

@@ -27,10 +27,10 @@ extern uint32_t ht_state; /* tested first by every hook; hidden, PC-relative */
 struct ht_thread {
 	uint64_t gate;
 	uint64_t magic;		/* 0 after a fork wiped it */
-	struct ht_ring_writer w;
+	struct ht_ring_writer w, handler; /* the second for signal handlers that interrupt a note */
 	struct ht_unwinder u;
 	uint32_t tick;		/* as of the last stamp */
-	uint32_t generation;	/* last one written to the ring */
+	uint32_t generation[2];	/* last one written, to each ring */
 	uint32_t mirror_base;	/* frames below this index are not known to the collector */
 	uint32_t captures;	/* counts; tells a realloc whether its stack still stands */
 	uint64_t births;
@@ -162,5 +162,6 @@ void ht_event_cold(const struct ht_note *n, const struct ht_unwind_state *from);
 
 /* context.c: a slot and a context for this thread. */
 struct ht_thread *ht_claim(bool forked);
+bool ht_claim_handler(struct ht_thread *t);
 
 #endif

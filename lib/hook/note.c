@@ -40,6 +40,17 @@ HT_INLINE uint64_t cached_delta(const struct ht_stack *s, uint32_t i)
 	return i >= 2 ? s->sp[i - 2] - s->sp[i - 1] : 0;
 }
 
+/* Inside a signal handler that interrupted a note: the second writer. */
+HT_INLINE struct ht_ring_writer *writer(struct ht_thread *t)
+{
+	return HT_UNLIKELY(t->nested) ? &t->handler : &t->w;
+}
+
+HT_INLINE bool may_wait(const struct ht_thread *t)
+{
+	return !t->nested && !(ht_process.options & HT_OPT_DROP);
+}
+
 struct frames { /* what of a capture is to be written */
 	uint32_t first, count; /* cached: frames [first, first + count); aside: the count leaf-most */
 	uint32_t kept;	       /* the record's field */
@@ -72,24 +83,30 @@ absolute:
 		t->mirror_base = f->first;
 	}
 	if ((f->flags & HT_REC_ABS) && f->kept != HT_UNWIND_COMPLETE)
-		t->w.slot->truncated++;
+		writer(t)->slot->truncated++;
 }
 
 static HT_COLD void lose(struct ht_thread *t, enum ht_ring_lost why)
 {
-	t->w.slot->lost[why]++;
+	writer(t)->slot->lost[why]++;
 	t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
 	if (HT_LOAD_RELAXED(&t->w.seg->control) != HT_CONTROL_RUN)
 		ht_turn_off(HT_OFF_STOPPED);
 }
 
-static uint64_t *write_words(uint64_t *q, const struct ht_note *n, unsigned flags, uint64_t ticks, uint64_t address)
+HT_INLINE uint64_t word0(const struct ht_note *n, const struct frames *f, unsigned flags)
+{
+	return n->op | (uint64_t)flags << 8 | (uint64_t)f->count << 16 | (uint64_t)f->kept << 32 |
+	       (flags & HT_REC_SIZE ? 0 : n->size << 48);
+}
+
+HT_INLINE uint64_t *write_words(uint64_t *q, const struct ht_note *n, unsigned flags, uint64_t ticks)
 {
 	unsigned has = ht_record_words[n->op];
 	if (flags & HT_REC_STAMP)
 		*q++ = ticks;
 	if (has & HT_HAS_ADDRESS)
-		*q++ = address;
+		*q++ = n->address;
 	if (flags & HT_REC_SIZE)
 		*q++ = n->size;
 	if (flags & HT_REC_EXTRA) {
@@ -103,58 +120,47 @@ static uint64_t *write_words(uint64_t *q, const struct ht_note *n, unsigned flag
 static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, const struct frames *f, unsigned flags,
 			       uint64_t ticks)
 {
+	struct ht_ring_writer *w = writer(t);
 	const struct ht_stack *s = t->u.stack;
 	bool aside = flags & HT_REC_ASIDE;
 	uint32_t count = f->count; /* fits: the depth limit is HT_DEPTH_MAX */
 	flags |= HT_REC_WIDE;
-	for (;;) {
-		uint64_t bytes = 8 * (6 + 2 * (uint64_t)count);
-		uint64_t *p = ht_ring_reserve(&t->w, bytes, !t->nested && !(ht_process.options & HT_OPT_DROP));
-		if (!p)
-			return false;
-		uint64_t *q = write_words(p + 1, n, flags, ticks, n->address);
-		for (uint32_t j = 0; j < count; j++) {
-			uint32_t i = f->first + f->count - 1 - j;
-			uint64_t delta = 0, guess = 0;
-			if (aside)
-				delta = j + 2 < f->count ? s->aside_sp[j + 2] - s->aside_sp[j + 1] : 0;
-			else
-				delta = i > f->first || !(flags & HT_REC_ABS) ? cached_delta(s, i) : 0;
-			if (!aside && i + 1 < f->first + f->count)
-				guess = (s->need[i + 1] >> 1) & 1;
-			*q++ = (aside ? s->aside_pc[j] : s->pc[i]) | guess << 63;
-			*q++ = (uint64_t)((int64_t)delta >> 3);
-		}
-		/* the record is as long as was reserved: words not needed are a PAD of their own */
-		uint64_t used = (uint64_t)((uint8_t *)q - (uint8_t *)p);
-		if (used < bytes)
-			*q = HT_PAD_WORD(bytes - used);
-		uint64_t word = n->op | (uint64_t)flags << 8 | (uint64_t)count << 16 | (uint64_t)f->kept << 32 |
-				(flags & HT_REC_SIZE ? 0 : n->size << 48);
-		if (ht_ring_commit(&t->w, p, bytes, word))
-			return true;
+	uint64_t *p = ht_ring_reserve(w, 8 * (6 + 2 * (uint64_t)count), may_wait(t));
+	if (!p)
+		return false;
+	uint64_t *q = write_words(p + 1, n, flags, ticks);
+	for (uint32_t j = 0; j < count; j++) {
+		uint32_t i = f->first + count - 1 - j;
+		uint64_t delta = 0, guess = 0;
+		if (aside)
+			delta = j + 2 < count ? s->aside_sp[j + 2] - s->aside_sp[j + 1] : 0;
+		else
+			delta = i > f->first || !(flags & HT_REC_ABS) ? cached_delta(s, i) : 0;
+		if (!aside && j)
+			guess = (s->need[i + 1] >> 1) & 1;
+		*q++ = (aside ? s->aside_pc[j] : s->pc[i]) | guess << 63;
+		*q++ = (uint64_t)((int64_t)delta >> 3);
 	}
+	ht_ring_commit(w, p, (uint64_t)((uint8_t *)q - (uint8_t *)p), word0(n, f, flags));
+	return true;
 }
 
 static HT_COLD void write_generation(struct ht_thread *t)
 {
-	for (;;) {
-		uint64_t *p = ht_ring_reserve(&t->w, 16, !t->nested);
-		if (!p)
-			return;
-		p[1] = t->u.generation;
-		if (ht_ring_commit(&t->w, p, 16, HT_REC_GENERATION))
-			break;
-	}
-	t->generation = t->u.generation;
+	uint32_t now = HT_LOAD_RELAXED(&ht_unwind_generation);
+	uint64_t *p = ht_ring_reserve(writer(t), 16, may_wait(t));
+	if (!p)
+		return;
+	p[1] = t->generation[t->nested] = now;
+	ht_ring_commit(writer(t), p, 16, HT_REC_GENERATION);
 }
 
 HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c, unsigned flags)
 {
 	struct frames f = {0, 0, 0, 0};
-	t->w.slot->counted++;
+	writer(t)->slot->counted++;
 	if (c) {
-		if (HT_UNLIKELY(t->generation != t->u.generation))
+		if (HT_UNLIKELY(t->generation[t->nested] != t->u.generation))
 			write_generation(t);
 		f.flags = HT_REC_STACK;
 		f.first = f.kept = c->kept;
@@ -184,28 +190,21 @@ HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct h
 	uint64_t bytes = 8 * (1 + (uint64_t)f.count + !!(flags & HT_REC_STAMP) + (has & HT_HAS_ADDRESS) +
 			      !!(flags & HT_REC_SIZE) + (flags & HT_REC_EXTRA ? 2u : 0u));
 	const struct ht_stack *s = t->u.stack;
-	for (;;) {
-		uint64_t *p = ht_ring_reserve(&t->w, bytes, !t->nested && !(ht_process.options & HT_OPT_DROP));
-		if (HT_UNLIKELY(!p)) {
-			lose(t, HT_RING_LOST_FULL);
-			return;
-		}
-		uint64_t *q = write_words(p + 1, n, flags, ticks, n->address), bad = 0, guess = 0;
-		for (uint32_t i = f.first + f.count; i-- > f.first;) {
-			uint64_t delta = HT_UNLIKELY(i == f.first && (flags & HT_REC_ABS)) ? 0 : cached_delta(s, i);
-			*q++ = pack(s->pc[i], guess, delta, &bad);
-			guess = (s->need[i] >> 1) & 1;
-		}
-		if (HT_UNLIKELY(bad)) { /* the claim stays padding */
-			if (!write_wide(t, n, &f, flags, ticks))
-				lose(t, HT_RING_LOST_FULL);
-			return;
-		}
-		uint64_t word = n->op | (uint64_t)flags << 8 | (uint64_t)f.count << 16 | (uint64_t)f.kept << 32 |
-				(flags & HT_REC_SIZE ? 0 : n->size << 48);
-		if (HT_LIKELY(ht_ring_commit(&t->w, p, bytes, word)))
-			return;
+	uint64_t *p = ht_ring_reserve(&t->w, bytes, may_wait(t));
+	if (HT_UNLIKELY(!p)) {
+		lose(t, HT_RING_LOST_FULL);
+		return;
 	}
+	uint64_t *q = write_words(p + 1, n, flags, ticks), bad = 0, guess = 0;
+	for (uint32_t i = f.first + f.count; i-- > f.first;) {
+		uint64_t delta = HT_UNLIKELY(i == f.first && (flags & HT_REC_ABS)) ? 0 : cached_delta(s, i);
+		*q++ = pack(s->pc[i], guess, delta, &bad);
+		guess = (s->need[i] >> 1) & 1;
+	}
+	if (HT_LIKELY(!bad))
+		ht_ring_commit(&t->w, p, bytes, word0(n, &f, flags));
+	else if (!write_wide(t, n, &f, flags, ticks))
+		lose(t, HT_RING_LOST_FULL);
 }
 
 static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, const struct ht_unwind_state *from)
@@ -244,15 +243,12 @@ void ht_note_name(struct ht_thread *t, const char *name)
 	char *to = (char *)words;
 	for (unsigned i = 0; i < 15 && name[i]; i++)
 		to[i] = name[i];
-	for (;;) {
-		uint64_t *p = ht_ring_reserve(&t->w, 24, !t->nested);
-		if (!p)
-			return;
-		p[1] = words[0];
-		p[2] = words[1];
-		if (ht_ring_commit(&t->w, p, 24, HT_REC_NAME))
-			return;
-	}
+	uint64_t *p = ht_ring_reserve(&t->w, 24, may_wait(t));
+	if (!p)
+		return;
+	p[1] = words[0];
+	p[2] = words[1];
+	ht_ring_commit(&t->w, p, 24, HT_REC_NAME);
 }
 
 /* ---- modules ---- */
@@ -304,20 +300,17 @@ HT_COLD bool ht_note_module(void *thread, const struct ht_cfi_module *m)
 	if (path > 4000)
 		path = 4000;
 	uint64_t words = sizeof(struct ht_ring_module) / 8 + (path + 7) / 8, bytes = 8 + 8 * words;
-	for (;;) {
-		uint64_t *p = ht_ring_reserve(&t->w, bytes, !t->nested);
-		if (!p)
-			return false;
-		struct ht_ring_module *r = (struct ht_ring_module *)(p + 1);
-		for (uint64_t i = 1; i <= words; i++)
-			p[i] = 0;
-		r->generation = HT_LOAD_RELAXED(&ht_unwind_generation);
-		describe(m, r);
-		r->path_len = path;
-		ht_copy(r + 1, m->name, path);
-		if (ht_ring_commit(&t->w, p, bytes, HT_REC_MODULE | words << 16))
-			break;
-	}
+	uint64_t *p = ht_ring_reserve(writer(t), bytes, may_wait(t));
+	if (!p)
+		return false;
+	struct ht_ring_module *r = (struct ht_ring_module *)(p + 1);
+	for (uint64_t i = 1; i <= words; i++)
+		p[i] = 0;
+	r->generation = HT_LOAD_RELAXED(&ht_unwind_generation);
+	describe(m, r);
+	r->path_len = path;
+	ht_copy(r + 1, m->name, path);
+	ht_ring_commit(writer(t), p, bytes, HT_REC_MODULE | words << 16);
 	HT_STORE_RELEASE(place, key); /* after the record: whoever sees it may rely on the record */
 	return true;
 }

@@ -18,9 +18,11 @@
  * release by the thread after the record is complete, and loaded with acquire by the collector; tail
  * the other way round. Each side treats the other's word as a claim to be checked.
  *
- * A record is a multiple of 8 bytes and never crosses the ring's end (a PAD fills the rest). While it
- * is being written its first word says PAD with its full length: a record whose writer was thrown
- * out by an exception, a jump or a kill reads as padding.
+ * A record is a multiple of 8 bytes and never crosses the ring's end (a PAD fills the rest). head moves when
+ * it is complete: a record whose writer was thrown out by an exception, a jump or a kill is not there.
+ *
+ * A signal handler that interrupts its thread's writer has a slot of its own, whose handler_of names the thread's
+ * slot: its events are of the same thread, in an order that time and causality tell.
  *
  * A slot grows by moving to a bigger ring: the collector puts it into `offer`, the thread writes a LINK
  * record as the last one of the old ring and goes on in the new one. Positions continue.
@@ -85,6 +87,7 @@ struct ht_slot {
 	uint64_t ring_offset;
 	uint32_t ring_size, reserved;
 	uint64_t parent_serial; /* the slot serial that the forking thread had, 0 = none */
+	uint64_t handler_of;	/* the serial of the slot whose thread this slot's events belong to; 0 = its own */
 	/* the thread counts */
 	uint64_t lost[HT_RING_LOST_COUNT] __attribute__((aligned(64)));
 	uint64_t truncated, guessed, nested, abandoned, blocked_ns;

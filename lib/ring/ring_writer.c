@@ -99,18 +99,17 @@ static bool take_offer(struct ht_ring_writer *w)
 	uint64_t offset = offer & ~63ull, size = 1ull << (offer & 63);
 	if (!inside(w->seg, offset, size) || size <= w->mask + 1)
 		return false;
-	uint64_t pos = w->head;
-	uint64_t *p = (uint64_t *)(w->base + (pos & w->mask));
-	/* A handler that comes in between finds no ring, and counts its event as lost. */
-	w->limit = 0;
-	*(uint8_t *volatile *)&w->base = NULL;
-	*p = HT_REC_LINK | 8ull << 32;
+	w->moving = 1;
+	HT_COMPILER_BARRIER();
+	uint64_t *p = (uint64_t *)(w->base + (w->head & w->mask));
 	HT_STORE_RELAXED(&w->slot->offer, 0);
+	ht_ring_commit(w, p, 8, HT_REC_LINK | 8ull << 32);
+	w->base = (uint8_t *)w->seg + offset;
 	w->mask = size - 1;
-	w->start = w->head = pos + 8;
-	*(uint8_t *volatile *)&w->base = (uint8_t *)w->seg + offset;
+	w->start = w->head;
 	w->limit = w->head + size / 2;
-	ht_ring_publish(w);
+	HT_COMPILER_BARRIER();
+	w->moving = 0;
 	return true;
 }
 
@@ -127,7 +126,7 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 		if (used >= size / 2) {
 			HT_STORE_RELAXED(&w->slot->starving, 1);
 			ht_ring_wake(w->seg);
-			if (may_wait && take_offer(w))
+			if (take_offer(w))
 				continue;
 		}
 		if (used + need > size) {
@@ -137,14 +136,8 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 		}
 		uint64_t room = used < size / 2 ? size / 2 - used : size - 8 - used;
 		w->limit = w->head + (room < pad + bytes ? pad + bytes : room);
-		uint64_t pos = w->head;
-		uint64_t *p = (uint64_t *)(w->base + off);
-		if (pad)
-			*(volatile uint64_t *)p = HT_PAD_WORD(pad);
-		uint64_t *q = pad ? (uint64_t *)w->base : p;
-		*(volatile uint64_t *)q = HT_PAD_WORD(bytes);
-		*(uint64_t *volatile *)&w->open = q;
-		if (ht_ring_swap(&w->head, pos, pos + pad + bytes))
-			return q;
+		if (!pad)
+			return (uint64_t *)(w->base + off);
+		ht_ring_commit(w, (uint64_t *)(w->base + off), pad, HT_REC_PAD | pad << 32);
 	}
 }

@@ -1,0 +1,133 @@
+/* The ring's writer: full, wrapping, moving to a bigger ring, abandoned in the middle of a record. */
+#include "ring_writer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct ht_segment *seg;
+static struct ht_slot *slot;
+static struct ht_ring_writer w;
+
+static bool write_one(uint64_t address)
+{
+	uint64_t *p = ht_ring_reserve(&w, 24, false);
+	if (!p)
+		return false;
+	p[1] = address;
+	p[2] = ~address;
+	ht_ring_commit(&w, p, 24, HT_REC_FREE);
+	return true;
+}
+
+/* Every record from..to is whole and in order; returns how many. */
+static unsigned read_ring(uint64_t from, uint64_t to, uint64_t first)
+{
+	unsigned n = 0;
+	while (from < to) {
+		const uint64_t *p = (const uint64_t *)(w.base + (from & w.mask));
+		if ((p[0] & 0xff) == HT_REC_PAD) {
+			from += p[0] >> 32;
+			continue;
+		}
+		assert_int_equal(p[0], HT_REC_FREE);
+		assert_int_equal(p[1], first + n);
+		assert_int_equal(p[2], ~(first + n));
+		n++;
+		from += 24;
+	}
+	assert_int_equal(from, to);
+	return n;
+}
+
+static void test_wraps(void **state)
+{
+	(void)state;
+	uint64_t next = 0;
+	for (int round = 0; round < 200; round++) {
+		uint64_t begin = w.head, first = next;
+		HT_STORE_RELAXED(&slot->tail, begin);
+		for (int i = 0; i < 700; i++)
+			assert_true(write_one(next++));
+		assert_int_equal(slot->head, w.head);
+		assert_int_equal(read_ring(begin, slot->head, first), 700);
+	}
+}
+
+static void test_abandoned_record_was_never_there(void **state)
+{
+	(void)state;
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	uint64_t begin = w.head;
+	uint64_t *p = ht_ring_reserve(&w, 48, false);
+	assert_non_null(p);
+	memset(p, 0xee, 48); /* and out by longjmp */
+	assert_int_equal(slot->head, begin);
+	assert_true(write_one(7));
+	assert_int_equal(read_ring(begin, slot->head, 7), 1);
+}
+
+static void test_full_ring_drops_without_a_collector(void **state)
+{
+	(void)state;
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	uint64_t begin = w.head, size = w.mask + 1;
+	unsigned n = 0;
+	while (write_one(n))
+		n++;
+	assert_true(w.head - begin <= size);
+	assert_true(n > size / 24 - 4);
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	assert_non_null(ht_ring_reserve(&w, 24, false));
+}
+
+static void test_moves_to_the_bigger_ring(void **state)
+{
+	(void)state;
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	uint64_t offset = slot->ring_offset + HT_RING_MIN;
+	HT_STORE_RELAXED(&slot->offer, offset | 17);
+	uint64_t begin = w.head;
+	uint8_t *old = w.base;
+	for (int i = 0; i < 2000 && w.base == old; i++)
+		write_one(1);
+	assert_ptr_equal(w.base, (uint8_t *)seg + offset);
+	assert_int_equal(w.mask, (1 << 17) - 1);
+	const uint64_t *link = (const uint64_t *)(old + ((w.start - 8) & (HT_RING_MIN - 1)));
+	assert_int_equal(link[0] & 0xff, HT_REC_LINK);
+	assert_true(w.start > begin);
+	assert_int_equal(slot->offer, 0);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	size_t size = 4096 + HT_RING_MIN + (1 << 17);
+	seg = aligned_alloc(4096, size);
+	memset(seg, 0, size);
+	*seg = (struct ht_segment){.magic = HT_SEG_MAGIC, .map_bytes = size, .slot_count = 1, .slots_offset = 2048};
+	seg->control = HT_CONTROL_RUN;
+	slot = (struct ht_slot *)((uint8_t *)seg + 2048);
+	slot->ring_offset = 4096;
+	slot->ring_size = HT_RING_MIN;
+	slot->state = HT_SLOT_SPARE;
+	if (ht_ring_take(seg) != slot || ht_ring_take(seg) != NULL)
+		return -1;
+	ht_ring_open(&w, seg, slot);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wraps),
+		cmocka_unit_test(test_abandoned_record_was_never_there),
+		cmocka_unit_test(test_full_ring_drops_without_a_collector),
+		cmocka_unit_test(test_moves_to_the_bigger_ring),
+	};
+	return cmocka_run_group_tests(tests, begin, NULL);
+}
