@@ -253,7 +253,8 @@ static void look_around(const struct ht_cfi_module *me)
 		const char *name = base_name(m.name);
 		if (ht_starts_with(name, "libheaptide-hook-new"))
 			__atomic_fetch_or(&seg->flags, HT_FLAG_NEW_HOOKED, __ATOMIC_RELAXED);
-		else if (!ht_starts_with(name, "libstdc++") && !ht_starts_with(name, "libc++"))
+		/* in the executable itself it is most often libstdc++, linked statically, which does call malloc */
+		else if (*name && !ht_starts_with(name, "libstdc++") && !ht_starts_with(name, "libc++"))
 			__atomic_fetch_or(&seg->flags, HT_FLAG_NEW_BYPASSES, __ATOMIC_RELAXED);
 	}
 }

@@ -21,7 +21,6 @@ static void heal(struct ht_thread *t)
 	if (t->w.moving)
 		t->w.base = NULL; /* between two rings: this slot is of no more use */
 	t->u.depth = t->u.extras = 0;
-	t->u.aside_busy = false;
 	t->mirror_base = 0;
 	t->nested = false;
 	t->w.slot->abandoned++;
@@ -45,44 +44,33 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 		return t;
 	}
 	if (t->gate == HT_GATE_OPEN) {
+		t->nested = false;
 		t->gate = from->sp;
 		return t;
 	}
 	/* Shut. Is the frame that shut it still on the stack? */
-	if (t->u.aside_busy) {
-		if (from->sp <= t->gate) { /* deeper than the holder: a handler within a handler, or within an aside */
+	if (t->nested && from->sp > t->nested_sp)
+		t->nested = false; /* the handler's note is gone, as we are outward of it */
+	bool inner = t->nested || (!t->handler.base && !ht_claim_handler(t));
+	if (inner) {
+		/* a handler that interrupted a handler's note (or there is no slot for handlers) */
+		if (ht_unwind_sees_hook(&t->u, from)) {
 			t->w.slot->counted++;
 			t->w.slot->lost[HT_RING_LOST_NESTED]++;
 			return NULL;
 		}
-		t->u.aside_busy = false;
-	}
-	bool was_nested = t->nested;
-	if (was_nested || (!t->handler.base && !ht_claim_handler(t))) {
-		/* a handler that interrupted a handler's note; or no slot for it: whether the gate is stale cannot be told */
-		if (from->sp <= t->gate) {
-			t->w.slot->counted++;
-			t->w.slot->lost[HT_RING_LOST_NESTED]++;
-			return NULL;
+	} else {
+		t->nested = true; /* the second writer, no waiting */
+		t->nested_sp = from->sp;
+		ht_unwind_aside(&t->u, from, t, 1, aside);
+		if (aside->in_hook) {
+			t->handler.slot->nested++;
+			return t;
 		}
-	}
-	t->nested = true; /* the second writer, no waiting */
-	ht_unwind_aside(&t->u, from, t, aside);
-	t->nested = was_nested;
-	if (!aside->in_hook) {
-		heal(t); /* clears aside_busy, too */
 		aside->aside = false;
-		t->gate = from->sp;
-		return t;
 	}
-	if (was_nested || !t->handler.base) {
-		t->u.aside_busy = false;
-		t->w.slot->counted++;
-		t->w.slot->lost[HT_RING_LOST_NESTED]++;
-		return NULL;
-	}
-	t->nested = true;
-	t->handler.slot->nested++;
+	heal(t);
+	t->gate = from->sp;
 	return t;
 }
 
@@ -96,8 +84,7 @@ HT_COLD void ht_event_cold(const struct ht_note *n, const struct ht_unwind_state
 		return;
 	if (c.aside) { /* the gate belongs to the event that we interrupted */
 		ht_note_captured(t, n, &c);
-		t->u.aside_busy = false;
-		t->nested = false;
+			t->nested = false;
 		return;
 	}
 	ht_note(t, n, from);

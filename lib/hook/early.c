@@ -55,7 +55,7 @@ HT_COLD void ht_early_flush(struct ht_thread *t)
 		if (e->extra)
 			note.flags |= HT_REC_EXTRA;
 		/* the caller alone is known: one frame, marked as cut */
-		t->u.stack->aside_pc[0] = e->pc;
+		t->u.stack->aside_pc[0][0] = e->pc;
 		struct ht_capture c = {.depth = 1, .end = HT_UNWIND_ALTSTACK, .aside = true};
 		ht_unwind_learn(&t->u, e->pc, t);
 		ht_note_captured(t, &note, &c);

@@ -35,7 +35,8 @@ struct ht_thread {
 	uint32_t captures;	/* counts; tells a realloc whether its stack still stands */
 	uint64_t births;
 	uint64_t last_birth;	/* address; tells operator new whether malloc has noted its block */
-	bool nested;		/* noting an event that interrupted another */
+	bool nested;		/* noting an event that interrupted another; of no meaning while the gate is open */
+	uint64_t nested_sp;	/* like the gate, of that event */
 };
 struct ht_context {
 	struct ht_thread thread;
@@ -137,6 +138,7 @@ HT_INLINE struct ht_thread *ht_enter(const struct ht_unwind_state *from)
 	struct ht_thread *t = ht_self.thread;
 	if (HT_UNLIKELY(!t || t->gate != HT_GATE_OPEN))
 		return NULL;
+	t->nested = false;
 	t->gate = from->sp;
 	HT_COMPILER_BARRIER();
 	return t;

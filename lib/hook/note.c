@@ -118,7 +118,7 @@ HT_INLINE uint64_t *write_words(uint64_t *q, const struct ht_note *n, unsigned f
 
 /* Frames that do not fit one word each, and asides: two words a frame. */
 static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, const struct frames *f, unsigned flags,
-			       uint64_t ticks)
+			       uint64_t ticks, unsigned level)
 {
 	struct ht_ring_writer *w = writer(t);
 	const struct ht_stack *s = t->u.stack;
@@ -133,12 +133,12 @@ static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, con
 		uint32_t i = f->first + count - 1 - j;
 		uint64_t delta = 0, guess = 0;
 		if (aside)
-			delta = j + 2 < count ? s->aside_sp[j + 2] - s->aside_sp[j + 1] : 0;
+			delta = j + 2 < count ? s->aside_sp[level][j + 2] - s->aside_sp[level][j + 1] : 0;
 		else
 			delta = i > f->first || !(flags & HT_REC_ABS) ? cached_delta(s, i) : 0;
 		if (!aside && j)
 			guess = (s->need[i + 1] >> 1) & 1;
-		*q++ = (aside ? s->aside_pc[j] : s->pc[i]) | guess << 63;
+		*q++ = (aside ? s->aside_pc[level][j] : s->pc[i]) | guess << 63;
 		*q++ = (uint64_t)((int64_t)delta >> 3);
 	}
 	ht_ring_commit(w, p, (uint64_t)((uint8_t *)q - (uint8_t *)p), word0(n, f, flags));
@@ -182,7 +182,7 @@ HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct h
 	if (HT_UNLIKELY(n->size > UINT16_MAX))
 		flags |= HT_REC_SIZE;
 	if (HT_UNLIKELY((flags & HT_REC_ASIDE) != 0)) {
-		if (!write_wide(t, n, &f, flags, ticks))
+		if (!write_wide(t, n, &f, flags, ticks, c->level))
 			lose(t, HT_RING_LOST_FULL);
 		return;
 	}
@@ -203,7 +203,7 @@ HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct h
 	}
 	if (HT_LIKELY(!bad))
 		ht_ring_commit(&t->w, p, bytes, word0(n, &f, flags));
-	else if (!write_wide(t, n, &f, flags, ticks))
+	else if (!write_wide(t, n, &f, flags, ticks, 0))
 		lose(t, HT_RING_LOST_FULL);
 }
 
@@ -228,8 +228,6 @@ void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwin
 	if (HT_UNLIKELY(ht_process.options & HT_OPT_SELF_CHECK))
 		self_check(t, &c, from);
 	note(t, n, &c, n->flags);
-	if (HT_UNLIKELY(c.aside))
-		t->u.aside_busy = false;
 }
 
 void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c)

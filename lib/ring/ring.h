@@ -115,7 +115,6 @@ struct ht_segment {
 	uint32_t exec_not_attached;
 	uint32_t off_reason;	 /* enum ht_off_reason, why the hook turned itself off, 0 = it did not */
 	uint32_t flags;		 /* enum ht_seg_flag */
-	uint32_t escapes;	 /* unwind rows that needed the escape table */
 	uint64_t counted;	 /* events before their thread had a slot; atomic */
 	uint64_t lost[HT_RING_LOST_COUNT]; /* and what became of them; atomic */
 	char shadowed_by[256];	 /* the object whose malloc stands before ours, "" = none */

@@ -6,7 +6,6 @@
 struct ht_row_table ht_rows;
 struct ht_unwind_config ht_unwind_settings;
 uint32_t ht_unwind_generation;
-uint32_t ht_unwind_escapes;
 
 /* Escapes are few (10 in real runs, under 100 in a library sampled whole) and never removed. A place is
  * claimed by `escape_next`, and readable once its row stands in the cache. */
@@ -54,7 +53,6 @@ static uint16_t add_escape(const struct ht_escape *e)
 	if (at >= ESCAPES)
 		return HT_ROW_NONE;
 	escapes[at] = *e;
-	HT_STORE_RELAXED(&ht_unwind_escapes, at + 1);
 	return HT_ROW(HT_ROW_ESCAPE, 0, 0) | (uint16_t)at;
 }
 

@@ -47,6 +47,12 @@ extern struct ht_unwind_config ht_unwind_settings;
 /* Cold: asks cfi and fills the cache. */
 uint16_t ht_row_miss(uint64_t pc, struct ht_cfi_scratch *scratch, void *ctx);
 
+HT_INLINE bool ht_row_cached(uint64_t pc)
+{
+	uint64_t i = (pc * 0x9e3779b97f4a7c15ull) >> 40 & ht_rows.mask;
+	return HT_LOAD_RELAXED(&ht_rows.entries[i]) >> 16 == pc || HT_LOAD_RELAXED(&ht_rows.entries[i ^ 1]) >> 16 == pc;
+}
+
 HT_INLINE uint16_t ht_row_lookup(uint64_t pc, struct ht_cfi_scratch *scratch, void *ctx)
 {
 	uint64_t i = (pc * 0x9e3779b97f4a7c15ull) >> 40 & ht_rows.mask;

@@ -83,7 +83,7 @@ static inline bool step(struct ht_unwinder *u, struct walk *w, struct ht_fresh *
 			if (res != HT_STEP_OK || w->fresh_extras + x.count > 64) {
 				w->uncacheable = true;
 				w->general = res == HT_STEP_GENERAL;
-				return res == HT_STEP_SIGNAL;
+				return res != HT_STEP_GENERAL;
 			}
 			for (unsigned i = 0; i < x.count; i++)
 				u->stack->fresh_extras[w->fresh_extras++] =
@@ -152,17 +152,16 @@ static HT_COLD void full_aside(struct ht_unwinder *u, const struct ht_unwind_sta
 {
 	bool signal;
 	struct ht_stack *s = u->stack;
-	u->aside_busy = true;
-	HT_COMPILER_BARRIER();
-	out->depth = ht_walk_full(u, from, s->aside_pc, s->aside_sp, HT_STACK_FRAMES / 16, &out->end, &signal);
+	out->level = 0;
+	out->depth = ht_walk_full(u, from, s->aside_pc[0], s->aside_sp[0], HT_ASIDE_FRAMES, &out->end, &signal);
 	out->aside = true;
 	out->in_hook = false;
 	out->kept = 0;
 	for (uint32_t i = 0; i < out->depth; i++)
-		ht_unwind_learn(u, s->aside_pc[i], ctx);
+		ht_unwind_learn(u, s->aside_pc[0][i], ctx);
 	if (!out->depth) { /* not met: the caller is known, and no more */
-		s->aside_pc[0] = from->pc;
-		s->aside_sp[0] = from->sp;
+		s->aside_pc[0][0] = from->pc;
+		s->aside_sp[0][0] = from->sp;
 		out->depth = 1;
 		out->end = HT_UNWIND_NO_ROW;
 	}
@@ -210,7 +209,7 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 			if (w.general)
 				full_aside(u, from, ctx, out);
 			else
-				ht_unwind_aside(u, from, ctx, out);
+				ht_unwind_aside(u, from, ctx, 0, out);
 			return;
 		}
 		w.fresh++;
@@ -219,7 +218,7 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 	}
 	if (HT_UNLIKELY(kept + w.fresh > HT_STACK_FRAMES)) {
 		u->depth = 0;
-		ht_unwind_aside(u, from, ctx, out);
+		ht_unwind_aside(u, from, ctx, 0, out);
 		return;
 	}
 	if (kept == 0) {
@@ -245,16 +244,15 @@ static bool in_hook(uint64_t pc)
 	return false;
 }
 
-void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out)
+void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level,
+		     struct ht_capture *out)
 {
 	struct ht_stack *s = u->stack;
 	struct walk w = {.s = *from, .b = ht_step_bounds(u, from->sp)};
 	uint32_t n = 0;
-	u->aside_busy = true;
-	HT_COMPILER_BARRIER();
-	*out = (struct ht_capture){.aside = true};
+	*out = (struct ht_capture){.aside = true, .level = (uint8_t)level};
 	w.end = HT_UNWIND_LIMIT;
-	while (n < HT_STACK_FRAMES / 16) {
+	while (n < HT_ASIDE_FRAMES) {
 		struct ht_fresh f;
 		if (!w.s.pc) {
 			w.end = HT_UNWIND_COMPLETE;
@@ -263,13 +261,13 @@ void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, 
 		if (in_hook(w.s.pc)) { /* ours: seen, not shown */
 			out->in_hook = true;
 		} else {
-			s->aside_pc[n] = w.s.pc;
-			s->aside_sp[n++] = w.s.sp;
+			s->aside_pc[level][n] = w.s.pc;
+			s->aside_sp[level][n++] = w.s.sp;
 		}
 		uint64_t sp = w.s.sp;
 		w.fresh_extras = 0;
 		w.uncacheable = false;
-		bool more = step(u, &w, &f, ctx, &u->scratch[1]);
+		bool more = step(u, &w, &f, ctx, &u->scratch[1 + level]);
 		if (w.uncacheable && w.general) {
 			w.end = HT_UNWIND_NO_ROW; /* full_aside is for captures that do not interrupt one */
 			break;
@@ -286,6 +284,23 @@ void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, 
 	out->end = w.end;
 }
 
+HT_COLD bool ht_unwind_sees_hook(struct ht_unwinder *u, const struct ht_unwind_state *from)
+{
+	struct walk w = {.s = *from, .b = ht_step_bounds(u, from->sp)};
+	for (unsigned n = 0; n < HT_ASIDE_FRAMES && w.s.pc; n++) {
+		struct ht_fresh f;
+		if (in_hook(w.s.pc) || !ht_row_cached(w.s.pc))
+			return true;
+		w.fresh_extras = 64; /* no room: an escape with words to remember only says so */
+		w.uncacheable = false;
+		if (!step(u, &w, &f, NULL, NULL))
+			break;
+		if (w.uncacheable)
+			w.b = ht_step_bounds(u, w.s.sp);
+	}
+	return w.general;
+}
+
 HT_COLD void ht_unwind_learn(struct ht_unwinder *u, uint64_t pc, void *ctx)
 {
 	(void)ht_row_lookup(pc, &u->scratch[0], ctx);
@@ -294,14 +309,12 @@ HT_COLD void ht_unwind_learn(struct ht_unwinder *u, uint64_t pc, void *ctx)
 HT_COLD int ht_unwind_check(struct ht_unwinder *u, const struct ht_unwind_state *from, const struct ht_capture *c)
 {
 	struct ht_stack *s = u->stack;
-	uint64_t *pc = s->aside_pc, *sp = s->aside_sp;
+	uint64_t *pc = s->aside_pc[0], *sp = s->aside_sp[0];
 	uint8_t end;
 	bool signal;
-	if (c->aside || c->depth > HT_STACK_FRAMES / 16)
+	if (c->aside || c->depth > HT_ASIDE_FRAMES)
 		return -1;
-	u->aside_busy = true;
-	uint32_t n = ht_walk_full(u, from, pc, sp, HT_STACK_FRAMES / 16, &end, &signal);
-	u->aside_busy = false;
+	uint32_t n = ht_walk_full(u, from, pc, sp, HT_ASIDE_FRAMES, &end, &signal);
 	if (!n)
 		return -1;
 	if (n != c->depth || signal)

@@ -35,6 +35,7 @@ enum ht_unwind_end {
 #define HT_STACK_FRAMES (1u << 16) /* kept per thread; reserved address space, touched as needed */
 #define HT_STACK_FRESH (1u << 14)  /* new frames per capture */
 #define HT_STACK_EXTRAS (1u << 15)
+#define HT_ASIDE_FRAMES (1u << 12)
 #define HT_PROBED 64
 
 /* The state in which a frame runs again after the call in it returns. A frame interrupted by a signal has
@@ -62,15 +63,17 @@ struct ht_stack {
 	struct ht_extra extras[HT_STACK_EXTRAS];
 	struct ht_fresh fresh[HT_STACK_FRESH];
 	struct ht_extra fresh_extras[64];
-	uint64_t aside_pc[HT_STACK_FRAMES / 16]; /* results of asides: pc, and sp for the deltas */
-	uint64_t aside_sp[HT_STACK_FRAMES / 16];
+	/* results of asides, leaf first: pc, and sp for the deltas; [1] for handlers that interrupt [0] */
+	uint64_t aside_pc[2][HT_ASIDE_FRAMES];
+	uint64_t aside_sp[2][HT_ASIDE_FRAMES];
 };
 
 /* What a capture says. The frames are cached [kept, depth) and new, or for an aside in aside_*. */
 struct ht_capture {
 	uint32_t kept, depth;
 	uint8_t end;	  /* enum ht_unwind_end; meaningful when kept == 0 */
-	bool aside;	  /* not cached: leaf first in aside_pc[0 .. depth) */
+	bool aside;	  /* not cached: in aside_pc[level] */
+	uint8_t level;
 	bool in_hook;	  /* aside: a frame lay in the hook's own text */
 };
 
@@ -79,11 +82,10 @@ struct ht_unwinder { /* one per thread; zero is a valid beginning */
 	uint32_t generation;
 	uint8_t end;	      /* of the cached stack's root */
 	bool known;	      /* the cached stack lies on [lo, hi) */
-	bool aside_busy;      /* aside_* and scratch[1] hold something that is still wanted */
 	uint64_t lo, hi;      /* the thread's own stack; 0 = unknown */
 	uint64_t guesses;     /* frames found by the frame pointer, in all */
 	uint64_t probed[HT_PROBED];
-	struct ht_cfi_scratch scratch[2]; /* the second for handlers that interrupt the first */
+	struct ht_cfi_scratch scratch[3]; /* for captures; for asides of level 0 and 1 */
 	struct ht_stack *stack; /* large, lazily touched */
 };
 
@@ -102,12 +104,16 @@ void ht_unwind_second_object(uintptr_t low, uintptr_t high);
 /* Forgets all rows: something was unloaded. Threads compare their generation. */
 void ht_unwind_flush(void);
 extern uint32_t ht_unwind_generation;
-extern uint32_t ht_unwind_escapes;
 
 /* The stack of the caller whose state is *from, into u's cache. ctx goes to on_module. */
 void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out);
-/* The same without touching the cache, and never by it: for handlers. Sees whether hook text is on it. */
-void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out);
+/* The same without touching the cache, and never by it. Sees whether hook text is on it. Level 1 is for a
+ * handler that interrupts level 0 or a capture, and shares nothing with them. */
+void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level,
+		     struct ht_capture *out);
+/* Is hook text on this stack? By cached rows alone, writing nothing: for a handler within a handler. A row
+ * that is not cached counts as yes. */
+bool ht_unwind_sees_hook(struct ht_unwinder *u, const struct ht_unwind_state *from);
 /* Makes sure that on_module was told of the module of pc. */
 void ht_unwind_learn(struct ht_unwinder *u, uint64_t pc, void *ctx);
 /* Compares a capture with a full unwind by cfi alone, all registers, from the machine's present state.
