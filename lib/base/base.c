@@ -126,13 +126,16 @@ void ht_buf_printf(struct ht_buf *b, const char *fmt, ...)
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	ht_buf_reserve(b, 128);
+	size_t room = b->cap - b->len;
+	int n = vsnprintf((char *)b->data + b->len, room, fmt, ap);
 	va_end(ap);
-	if (n > 0) {
+	if (n >= 0 && (size_t)n >= room) {
 		ht_buf_reserve(b, (size_t)n + 1);
-		vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
+		n = vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
 	}
+	if (n > 0)
+		b->len += (size_t)n;
 	va_end(again);
 }
 

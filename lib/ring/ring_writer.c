@@ -10,8 +10,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define WAIT_EVENT_NS 100000000ull /* per event */
-#define WAIT_THREAD_NS 1000000000ull /* per thread, in all */
+/* A collector that shows signs of life is waited for longer: dropping would be worse than being slow. */
+#define WAIT_DEAD_NS 100000000ull    /* an event, while the heartbeat stands still */
+#define WAIT_ALIVE_NS 1000000000ull  /* an event, while it moves */
+#define WAIT_IN_VAIN_NS 1000000000ull /* a thread, in all, without getting room: then it only drops */
 
 void ht_ring_wake(struct ht_segment *seg)
 {
@@ -65,10 +67,12 @@ static uint64_t fill(const struct ht_ring_writer *w)
 /* Sleeps until the collector has taken something out, within the budgets. False: drop. */
 static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 {
-	uint64_t size = w->mask + 1, begin = now_ns(), waited = 0;
+	uint64_t size = w->mask + 1, begin = now_ns(), waited = 0, bound = WAIT_DEAD_NS;
 	uint32_t beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
-	bool room = false;
-	while (!room && waited < WAIT_EVENT_NS && w->waited_ns + waited < WAIT_THREAD_NS) {
+	bool room = false, alive = false;
+	if (w->in_vain_ns >= WAIT_IN_VAIN_NS)
+		return false;
+	while (!room && waited < bound) {
 		struct __kernel_timespec slice = {0, 5000000};
 		uint32_t *word = (uint32_t *)&w->slot->tail;
 		uint32_t seen = HT_LOAD_ACQUIRE(word);
@@ -82,11 +86,15 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 		}
 		HT_STORE_RELAXED(&w->slot->waiting, 0);
 		waited = now_ns() - begin;
+		if (HT_LOAD_RELAXED(&w->seg->heartbeat) != beat) {
+			alive = true;
+			bound = WAIT_ALIVE_NS;
+		}
 	}
-	w->waited_ns += waited;
 	w->slot->blocked_ns += waited;
-	if (!room && HT_LOAD_RELAXED(&w->seg->heartbeat) == beat && waited >= WAIT_EVENT_NS)
-		HT_STORE_RELAXED(&w->seg->control, HT_CONTROL_STOP); /* nobody is there: stop waiting for good */
+	w->in_vain_ns = room ? 0 : w->in_vain_ns + waited;
+	if (!alive && w->in_vain_ns >= WAIT_IN_VAIN_NS)
+		HT_STORE_RELAXED(&w->seg->control, HT_CONTROL_STOP); /* nobody is there any more */
 	return room;
 }
 

@@ -24,7 +24,7 @@ struct ht_ring_writer {
 	uint64_t start;	 /* position at which this ring began (tail may still be in an older one) */
 	struct ht_slot *slot;
 	struct ht_segment *seg;
-	uint64_t waited_ns; /* in all */
+	uint64_t in_vain_ns; /* waited since there was last room */
 	uint32_t moving;    /* between two rings: of no use to anybody else now */
 };
 

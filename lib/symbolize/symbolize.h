@@ -7,6 +7,11 @@
  * file gives a reason for its module, never a failure of the whole, and never memory or time
  * without bound: parsing runs in a child process with limits.
  *
+ * Threads and processes: one thread at a time per symbolizer. ht_symbolizer_resolve forks. Other
+ * threads may run meanwhile: the children use of this program only malloc, which glibc makes
+ * whole in a forked child, and take no lock that another thread could have held. They are waited
+ * for by pid; where SIGCHLD is ignored they end all the same. A child dies with the thread that called.
+ *
  * Lifetimes: everything returned lives until ht_symbolizer_free.
  */
 #ifndef HT_SYMBOLIZE_H
@@ -20,11 +25,14 @@ enum ht_demangle { HT_DEMANGLE_SHORT, HT_DEMANGLE_FULL, HT_DEMANGLE_NONE };
 
 struct ht_symbolize_options {
 	const char *sysroot;		/* prefixed to module paths, NULL = none */
-	const char *const *debug_dirs;	/* later: separate debug files */
+	const char *const *debug_dirs;	/* each may hold .build-id/xx/yyyy.debug; /usr/lib/debug is always looked at */
 	size_t debug_dir_count;
 	const char *source_root;
-	bool no_inline;
+	bool no_inline;			/* physical functions alone, each with its line in that function */
 	enum ht_demangle demangle;	/* SHORT: no parameter list, templates kept short but distinct */
+	/* Bounds on the reading of one module; 0 = 20 s, 60 s, 1 GiB (beyond the size of the file). */
+	unsigned cpu_seconds, wall_seconds;
+	uint64_t memory;
 };
 
 /* How well a module could be read; one reason per module for the report's header. */
@@ -41,7 +49,7 @@ enum ht_symbols_kind {
 
 struct ht_symbol_frame {
 	const char *function;  /* demangled as asked; NULL = unresolved */
-	const char *linkage;   /* as in the symbol table or DW_AT_linkage_name; NULL = same as function */
+	const char *linkage;   /* as in the symbol table or DW_AT_linkage_name, suffix included; NULL = same as function */
 	const char *suffix;    /* clone suffix taken off the name: ".isra.0", "" = none */
 	const char *file;      /* absolute where DWARF says so, NULL = unknown */
 	uint32_t line;	       /* 0 unknown: of the call site for outer frames, of the address for the innermost */
@@ -63,10 +71,12 @@ void ht_symbolizer_module(struct ht_symbolizer *s, uint32_t id, const char *path
 /* Asks for an address (link-time; the caller has already taken 1 off return addresses). Cheap: resolved later. */
 void ht_symbolizer_want(struct ht_symbolizer *s, uint32_t module, uint64_t address);
 /* Resolves everything wanted so far, one child per module, as many at once as there are CPUs.
- * progress may be NULL. Never fails as a whole. */
+ * progress (may be NULL) counts modules. May be called again after further wants. Never fails as a whole. */
 void ht_symbolizer_resolve(struct ht_symbolizer *s, void (*progress)(void *ctx, size_t done, size_t total), void *ctx);
-/* After resolve. An address never wanted gives count 0. */
+/* After resolve. An address never wanted gives count 0. A module whose reading ended early (BROKEN,
+ * LIMIT) may still have names: those that came before. */
 struct ht_symbol ht_symbolizer_get(const struct ht_symbolizer *s, uint32_t module, uint64_t address);
+/* reason (may be NULL): why not better, "" if there is nothing to say. */
 enum ht_symbols_kind ht_symbolizer_kind(const struct ht_symbolizer *s, uint32_t module, const char **reason);
 
 #endif

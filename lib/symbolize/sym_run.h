@@ -1,0 +1,31 @@
+/*
+ * sym_run: one child per module, as many at once as there are processors, until all are done.
+ * A child that crashes, hangs or talks nonsense costs its module alone.
+ */
+#ifndef HT_SYM_RUN_H
+#define HT_SYM_RUN_H
+
+#include "sym_open.h"
+#include "sym_reply.h"
+#include "sym_worker.h"
+
+/* One module's work: `task` and `answers` are parallel; kind and reason come out. */
+struct sym_job {
+	const char *path;
+	struct sym_task task;
+	struct sym_answer *answers;
+	unsigned wall_seconds;
+	enum ht_symbols_kind kind;
+	char reason[512];
+
+	/* While it runs. */
+	const struct sym_places *places;
+	struct sym_reply reply;
+	int pid, socket;
+	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
+};
+
+void sym_run_all(struct sym_job *jobs, size_t count, const struct sym_places *places, struct sym_arena *arena,
+		 void (*progress)(void *ctx, size_t done, size_t total), void *ctx);
+
+#endif
