@@ -64,6 +64,21 @@ static inline bool ht_op_is_death(unsigned op)
 	return op >= HT_OP_FREE && op <= HT_OP_IMPLIED_FREE;
 }
 
+/* Which fields of an ht_event an op uses, beyond thread, time and stack, which all have. */
+enum ht_op_column {
+	HT_OP_HAS_SIZE = 1,
+	HT_OP_HAS_ADDRESS = 2, /* always in the file, whatever the settings */
+	HT_OP_HAS_EXTRA = 4,
+	HT_OP_HAS_EXTRA2 = 8,
+	HT_OP_HAS_FREED = 16, /* a death: seq */
+	HT_OP_HAS_BIRTH = 32, /* takes a sequence number; address by the settings, or when unpaired */
+};
+struct ht_op_info {
+	const char *name; /* snake_case; "" for numbers that no op has yet */
+	uint8_t columns;  /* enum ht_op_column */
+};
+extern const struct ht_op_info ht_op_info[HT_OP_COUNT];
+
 /* One event, decoded. stack 0 = none recorded. */
 struct ht_event {
 	uint8_t op;
@@ -167,7 +182,9 @@ enum ht_lost_reason {
 extern const char *const ht_lost_names[HT_LOST_COUNT]; /* snake_case, as in JSON */
 
 /* Written into the footer by the collector; all zero when there is no footer. Keys are
- * written as (key, value) pairs, so that fields can be added. */
+ * written as (key, value) pairs, so that fields can be added. births, deaths (all ops that name a
+ * birth, also those undone), events, requested_bytes, implied_frees, unknown_frees, failed_calls and
+ * undone_reallocs are counted by the writer itself: what its caller puts there is not looked at. */
 struct ht_trace_totals {
 	uint64_t births, deaths, events;
 	uint64_t requested_bytes;
@@ -210,11 +227,15 @@ void ht_trace_writer_thread_update(struct ht_trace_writer *w, uint32_t id, const
 uint32_t ht_trace_writer_image(struct ht_trace_writer *w, const struct ht_image *i);
 void ht_trace_writer_image_update(struct ht_trace_writer *w, uint32_t id, const struct ht_image *i);
 void ht_trace_writer_sample(struct ht_trace_writer *w, const struct ht_sample *s);
-/* Events in their final order. For births e->seq is set by the writer and returned; else returns e->seq. */
+/* Events in their final order. For births e->seq is set by the writer and returned; else returns e->seq.
+ * An unstamped event has its thread's last stamp, whatever e->time says, but for a thread's very first.
+ * Ids must have been given out before: an event of an unknown thread is not written, an unknown
+ * stack becomes 0, a death of an unknown birth an UNKNOWN one, and each such case is counted. */
 uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e);
 /* Writes what is buffered as blocks, dictionaries first. 0 or HT_ERR_SYSTEM: from then on the
  * writer accepts and discards everything; what is in the file is a readable prefix. */
 int ht_trace_writer_flush(struct ht_trace_writer *w, struct ht_diag *d);
+uint64_t ht_trace_writer_bad_references(const struct ht_trace_writer *w);
 uint64_t ht_trace_writer_bytes(const struct ht_trace_writer *w);
 /* Flushes, writes index and footer, frees. exit_status: wait status of the first image or -1. */
 int ht_trace_writer_finish(struct ht_trace_writer *w, const struct ht_trace_totals *t, int exit_status,
@@ -230,8 +251,12 @@ struct ht_trace;
  * so in the verdict; only "no such file", "not a trace" and "too new" fail. All dictionaries are
  * read at open; events stay on disk. */
 int ht_trace_open(struct ht_trace **t, const char *path, struct ht_diag *d);
+/* The same of an open file, which the trace owns from here on (also when this fails); name: for messages. */
+int ht_trace_open_fd(struct ht_trace **t, int fd, const char *name, struct ht_diag *d);
 void ht_trace_close(struct ht_trace *t);
 
+/* What is known so far: events are checked when they are decoded, so after a walk over all blocks
+ * OK or TRUNCATED may have become DAMAGED. */
 enum ht_verdict ht_trace_verdict(const struct ht_trace *t);
 /* One line for a person: what is wrong and where; "" when OK. */
 const char *ht_trace_verdict_text(const struct ht_trace *t);
@@ -268,6 +293,8 @@ struct ht_events { /* reusable; zero-initialised is empty */
 	struct ht_event *items;
 	size_t count, cap;
 	struct ht_buf raw, packed; /* scratch */
+	struct ht_buf state;	   /* scratch: what is known of each thread of the block */
+	void *zstd;
 };
 /* Every reference in the result (thread, stack, string ids) is checked to exist. A damaged block gives
  * HT_ERR_DAMAGED and count 0. */

@@ -1,0 +1,426 @@
+/*
+ * trace_open: finds the blocks of a file. A closed trace ends in an END block that points to the
+ * footer, whose index lists all; any other is scanned from the front, head by head, and where a
+ * head does not hold the scan looks for the next that does.
+ */
+#include "trace_reader.h"
+#include "trace_totals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RESYNC_BYTES (256u << 10)
+
+void ht_grow(void *items, size_t *cap, size_t count, size_t size)
+{
+	if (count <= *cap)
+		return;
+	size_t more = *cap ? *cap * 2 : 16;
+	if (more < count)
+		more = count;
+	char *p = ht_xrealloc(*(void **)items, more, size);
+	memset(p + *cap * size, 0, (more - *cap) * size);
+	*(void **)items = p;
+	*cap = more;
+}
+
+/* 10482112 as "10,482,112". */
+static const char *grouped(char out[32], uint64_t v)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, v), at = 0;
+	for (int i = 0; i < n; i++) {
+		if (i && (n - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	return out;
+}
+
+void ht_trace_damage(struct ht_trace *t, uint64_t offset, uint32_t block, const char *why)
+{
+	char at[32];
+	t->skipped++;
+	if (t->verdict == HT_VERDICT_DAMAGED)
+		return;
+	t->verdict = HT_VERDICT_DAMAGED;
+	snprintf(t->text, sizeof(t->text), "%s: damaged at byte %s (block %u): %s", t->path,
+		 grouped(at, offset), block, why);
+}
+
+void ht_trace_truncate(struct ht_trace *t, uint64_t offset, uint32_t block)
+{
+	char at[32];
+	if (t->verdict != HT_VERDICT_OK)
+		return;
+	t->verdict = HT_VERDICT_TRUNCATED;
+	snprintf(t->text, sizeof(t->text),
+		 "%s: truncated after %s bytes (block %u of an unknown number)", t->path,
+		 grouped(at, offset), block);
+}
+
+int ht_trace_read_block(const struct ht_trace *t, const struct ht_found *f, void **zstd,
+			struct ht_buf *packed, struct ht_buf *raw, struct ht_diag *d)
+{
+	const struct ht_block_head *h = &f->head;
+	if (h->packed_len > HT_RAW_MAX)
+		return ht_fail(d, HT_ERR_LIMIT, "%u bytes are more than a block may hold",
+			       h->packed_len);
+	packed->len = 0;
+	ht_buf_reserve(packed, (size_t)h->packed_len + 1);
+	int64_t got = ht_pread_all(t->fd, packed->data, h->packed_len, f->offset + HT_BLOCK_HEAD);
+	if (got < 0)
+		return ht_fail(d, HT_ERR_SYSTEM, "%s", strerror(errno));
+	if ((uint64_t)got < h->packed_len)
+		return ht_fail(d, HT_ERR_TRUNCATED, "the file ends inside it");
+	packed->len = h->packed_len;
+	return ht_block_unpack(zstd, h, packed->data, raw, d);
+}
+
+/* --- the file header ------------------------------------------------------------------------ */
+
+static char *text_of(const uint8_t *at, size_t n)
+{
+	char *s = ht_xcalloc(n + 2, 1); /* two NULs: a command ends in an empty string */
+	memcpy(s, at, n);
+	return s;
+}
+
+static void set_text(struct ht_trace *t, unsigned slot, const char **field, const uint8_t *at,
+		     size_t n)
+{
+	free(t->texts[slot]);
+	*field = t->texts[slot] = text_of(at, n);
+}
+
+static void header_field(struct ht_trace *t, uint64_t key, const uint8_t *at, size_t n)
+{
+	struct ht_trace_settings *s = &t->settings;
+	struct ht_cursor c = {at, at + n, false};
+	uint64_t v = key < HT_HEADER_CLOCK ? ht_cursor_varint(&c) : 0;
+	switch (key) {
+	case HT_HEADER_START_UTC:
+		s->start_utc_ns = v;
+		break;
+	case HT_HEADER_START_MONOTONIC:
+		s->start_monotonic_ns = v;
+		break;
+	case HT_HEADER_START_BOOTTIME:
+		s->start_boottime_ns = v;
+		break;
+	case HT_HEADER_TIME_UNIT:
+		s->time_unit_ns = (uint32_t)v;
+		break;
+	case HT_HEADER_ADDRESSES:
+		s->addresses = v != 0;
+		break;
+	case HT_HEADER_SAMPLE_BYTES:
+		s->sample_bytes = v;
+		break;
+	case HT_HEADER_FREE_STACKS:
+		s->free_stacks = v != 0;
+		break;
+	case HT_HEADER_STACK_DEPTH:
+		s->stack_depth = (uint32_t)v;
+		break;
+	case HT_HEADER_CLOCK:
+		set_text(t, 0, &s->clock, at, n);
+		break;
+	case HT_HEADER_SCHED:
+		set_text(t, 1, &s->sched, at, n);
+		break;
+	case HT_HEADER_COMMAND:
+		set_text(t, 2, &s->command, at, n);
+		break;
+	case HT_HEADER_HOSTNAME:
+		set_text(t, 3, &s->hostname, at, n);
+		break;
+	case HT_HEADER_FLAGS:
+		set_text(t, 4, &s->flags, at, n);
+		break;
+	default:
+		break; /* of a later version */
+	}
+}
+
+static void default_settings(struct ht_trace *t)
+{
+	t->settings = (struct ht_trace_settings){.time_unit_ns = 1000,
+						 .clock = "",
+						 .sched = "",
+						 .command = "\0",
+						 .hostname = "",
+						 .flags = ""};
+}
+
+/* Is this a trace's magic but for a byte or two that rotted? */
+static bool nearly_magic(const uint8_t *at)
+{
+	int same = 0;
+	for (int i = 0; i < HT_FILE_MAGIC_LEN; i++)
+		same += at[i] == (uint8_t)HT_FILE_MAGIC[i];
+	return same >= HT_FILE_MAGIC_LEN - 2;
+}
+
+static int check_header(struct ht_trace *t, const uint8_t *fixed, struct ht_diag *d)
+{
+	uint32_t len = (uint32_t)fixed[12] | (uint32_t)fixed[13] << 8 | (uint32_t)fixed[14] << 16 |
+		       (uint32_t)fixed[15] << 24;
+	uint32_t major = (uint32_t)fixed[8] | (uint32_t)fixed[9] << 8;
+	if (len < HT_FILE_FIXED + 8 || len > HT_FILE_HEADER_MAX)
+		return HT_ERR_DAMAGED;
+	uint8_t *all = ht_xmalloc(len);
+	int64_t got = ht_pread_all(t->fd, all, len, 0);
+	struct ht_cursor c = {all + HT_FILE_FIXED, all + len - 8, false},
+			 hash = {all + len - 8, all + len, false};
+	int err = 0;
+	if (got < (int64_t)len) {
+		err = HT_ERR_TRUNCATED;
+	} else if (memcmp(all, HT_FILE_MAGIC, HT_FILE_MAGIC_LEN) ||
+		   ht_cursor_u64(&hash) != ht_trace_hash(all, len - 8)) {
+		err = HT_ERR_DAMAGED;
+	} else if (major != HT_TRACE_VERSION) {
+		err = ht_fail(d, HT_ERR_VERSION,
+			      "%s: a trace of format version %u; this heaptide reads up to %d",
+			      t->path, major, HT_TRACE_VERSION);
+	} else {
+		while (ht_cursor_left(&c) && !c.bad) {
+			uint64_t key = ht_cursor_varint(&c), n = ht_cursor_varint(&c);
+			const uint8_t *at = ht_cursor_bytes(&c, n);
+			if (at)
+				header_field(t, key, at, n);
+		}
+		if (!t->settings.time_unit_ns)
+			t->settings.time_unit_ns = 1;
+		t->header_len = len;
+	}
+	free(all);
+	return err;
+}
+
+/* The next offset from `from` on where a head holds, or the file's size. */
+static uint64_t resync(const struct ht_trace *t, uint64_t from, bool *only_zeros)
+{
+	uint8_t *window = ht_xmalloc(RESYNC_BYTES);
+	struct ht_block_head h;
+	*only_zeros = true;
+	while (from < t->size) {
+		int64_t got = ht_pread_all(t->fd, window, RESYNC_BYTES, from);
+		if (got <= 0)
+			break;
+		for (int64_t i = 0; i < got && *only_zeros; i++)
+			*only_zeros = !window[i];
+		uint8_t *at = window, *end = window + got;
+		while (end - at >= HT_BLOCK_HEAD &&
+		       (at = memmem(at, (size_t)(end - at), HT_BLOCK_MAGIC, 4))) {
+			if (end - at >= HT_BLOCK_HEAD && ht_block_head_get(&h, at)) {
+				from += (uint64_t)(at - window);
+				free(window);
+				return from;
+			}
+			at++;
+		}
+		if (got < (int64_t)RESYNC_BYTES)
+			break;
+		from += RESYNC_BYTES - HT_BLOCK_HEAD;
+	}
+	free(window);
+	return t->size;
+}
+
+/* 0, or why the file cannot be opened at all; damage and truncation are noted in t. */
+static int read_header(struct ht_trace *t, struct ht_diag *d)
+{
+	uint8_t fixed[HT_FILE_FIXED];
+	int64_t got = ht_pread_all(t->fd, fixed, sizeof(fixed), 0);
+	if (got < 0)
+		return ht_fail(d, HT_ERR_SYSTEM, "%s: %s", t->path, strerror(errno));
+	if (got == 0)
+		return ht_fail(d, HT_ERR_NOT_A_TRACE, "%s: not a trace: the file is empty",
+			       t->path);
+	if (got < HT_FILE_MAGIC_LEN || !nearly_magic(fixed))
+		return ht_fail(d, HT_ERR_NOT_A_TRACE, "%s: not a trace", t->path);
+	int err = got < HT_FILE_FIXED ? HT_ERR_TRUNCATED : check_header(t, fixed, d);
+	if (err == HT_ERR_TRUNCATED) {
+		bool zeros;
+		t->header_len = t->size;
+		if (resync(t, HT_FILE_MAGIC_LEN, &zeros) < t->size)
+			err = HT_ERR_DAMAGED; /* there are blocks: it is the length that is wrong */
+	}
+	if (err == HT_ERR_DAMAGED) {
+		t->header_len = 0;
+		ht_trace_damage(t, 0, 0, "the file's header does not hold");
+		return 0;
+	}
+	return err == HT_ERR_TRUNCATED ? 0 : err;
+}
+
+/* --- finding blocks -------------------------------------------------------------------------- */
+
+static bool read_head(const struct ht_trace *t, uint64_t offset, struct ht_found *f)
+{
+	uint8_t bytes[HT_BLOCK_HEAD];
+	f->offset = offset;
+	return offset <= t->size && t->size - offset >= HT_BLOCK_HEAD &&
+	       ht_pread_all(t->fd, bytes, HT_BLOCK_HEAD, offset) == HT_BLOCK_HEAD &&
+	       ht_block_head_get(&f->head, bytes);
+}
+
+static void bad_head(struct ht_trace *t, uint64_t *offset)
+{
+	uint8_t magic[4] = {0};
+	bool zeros = true, tail = t->size - *offset < HT_BLOCK_HEAD;
+	uint64_t next = resync(t, *offset, &zeros);
+	int64_t got = ht_pread_all(t->fd, magic, 4, *offset);
+	bool begun = tail && got > 0 && !memcmp(magic, HT_BLOCK_MAGIC, (size_t)got);
+	/* the beginning of a head, or pages that were never written: no more than an early end */
+	if (next == t->size && (begun || zeros))
+		ht_trace_truncate(t, *offset, t->sequence);
+	else
+		ht_trace_damage(t, *offset, t->sequence, "what stands there is no block");
+	*offset = next;
+}
+
+/* Head by head from `offset`. A block out of turn is a copy or a stray one and is left out. */
+static void scan(struct ht_trace *t, struct ht_loader *l, uint64_t offset)
+{
+	struct ht_found f;
+	bool ended = false;
+	while (offset < t->size) {
+		if (!read_head(t, offset, &f)) {
+			bad_head(t, &offset);
+			continue;
+		}
+		uint64_t next = offset + HT_BLOCK_HEAD + f.head.packed_len;
+		if (next > t->size) {
+			ht_trace_truncate(t, offset, t->sequence);
+			return;
+		}
+		if (f.head.sequence < t->sequence) {
+			ht_trace_damage(t, offset, t->sequence,
+					"a block stands there that was read before");
+			offset = next;
+			continue;
+		}
+		if (f.head.sequence > t->sequence) {
+			ht_trace_damage(t, offset, t->sequence, "blocks are missing before it");
+			t->dictionary_lost = true;
+		}
+		t->sequence = f.head.sequence;
+		ht_trace_load(t, l, &f);
+		t->sequence++;
+		ended = f.head.kind == HT_KIND_END;
+		offset = next;
+	}
+	if (!ended)
+		ht_trace_truncate(t, t->size, t->sequence);
+}
+
+/* Takes a block's head from where the index says. Events are looked at when somebody wants them. */
+static bool confirm(const struct ht_trace *t, struct ht_found *f)
+{
+	struct ht_block_head said = f->head;
+	if (said.kind == HT_KIND_EVENTS)
+		return true;
+	return read_head(t, f->offset, f) && f->head.kind == said.kind &&
+	       f->head.sequence == said.sequence && f->head.packed_len == said.packed_len;
+}
+
+/* The blocks by the footer's index. False: nothing was taken, scan. */
+static bool use_index(struct ht_trace *t, struct ht_loader *l)
+{
+	struct ht_found end, footer, *list = NULL;
+	if (!t->header_len || t->size < HT_BLOCK_HEAD ||
+	    !read_head(t, t->size - HT_BLOCK_HEAD, &end) || end.head.kind != HT_KIND_END ||
+	    end.head.packed_len)
+		return false;
+	if (!read_head(t, end.head.first_seq, &footer) || footer.head.kind != HT_KIND_FOOTER ||
+	    footer.offset + HT_BLOCK_HEAD + footer.head.packed_len != end.offset)
+		return false;
+	int64_t n = ht_trace_load_index(t, l, &footer, &list);
+	bool good = n > 0;
+	for (int64_t i = 0; i < n && good; i++)
+		good = confirm(t, &list[i]);
+	for (int64_t i = 0; i < n && good; i++) {
+		t->sequence = (uint32_t)i;
+		ht_trace_load(t, l, &list[i]);
+	}
+	free(list);
+	if (!good)
+		return false;
+	t->sequence = (uint32_t)n;
+	ht_trace_load(t, l, &footer);
+	t->sequence += 2;
+	return true;
+}
+
+/* The blocks decide what stays unsaid: no id without an entry, no line without its end. */
+static void finish_open(struct ht_trace *t)
+{
+	if (t->dictionary_lost) {
+		ht_grow(&t->threads, &t->thread_cap, 1, sizeof(*t->threads));
+		ht_grow(&t->images, &t->image_cap, 1, sizeof(*t->images));
+		t->thread_count += !t->thread_count;
+		t->image_count += !t->image_count;
+	}
+	size_t n = strlen(t->text);
+	if (t->verdict == HT_VERDICT_TRUNCATED)
+		snprintf(t->text + n, sizeof(t->text) - n, ": showing the first %.2f s",
+			 (double)t->duration / 1e9);
+	if (t->verdict == HT_VERDICT_DAMAGED)
+		snprintf(t->text + n, sizeof(t->text) - n, "; %" PRIu64 " place%s skipped",
+			 t->skipped, t->skipped == 1 ? "" : "s");
+}
+
+int ht_trace_open_fd(struct ht_trace **out, int fd, const char *name, struct ht_diag *d)
+{
+	struct stat st;
+	struct ht_loader loader = {0};
+	struct ht_trace *t = ht_xcalloc(1, sizeof(*t));
+	*out = NULL;
+	t->fd = fd;
+	t->path = ht_xstrdup(name);
+	t->exit_status = -1;
+	default_settings(t);
+	ht_grow(&t->strings, &t->string_cap, 1, sizeof(*t->strings));
+	ht_grow(&t->nodes, &t->node_cap, 1, sizeof(*t->nodes));
+	ht_buf_byte(&t->string_bytes, 0);
+	t->string_count = t->node_count = 1;
+	int err = 0;
+	if (fstat(fd, &st))
+		err = ht_fail(d, HT_ERR_SYSTEM, "%s: %s", name, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		err = ht_fail(d, HT_ERR_NOT_A_TRACE, "%s: not a trace: not a regular file", name);
+	else
+		t->size = t->gaps_left = (uint64_t)st.st_size;
+	if (!err)
+		err = read_header(t, d);
+	if (err) {
+		ht_trace_close(t);
+		return err;
+	}
+	if (!use_index(t, &loader))
+		scan(t, &loader, t->header_len ? t->header_len : HT_FILE_MAGIC_LEN);
+	finish_open(t);
+	ht_block_unpack_release(loader.zstd);
+	ht_buf_release(&loader.packed);
+	ht_buf_release(&loader.raw);
+	*out = t;
+	return 0;
+}
+
+int ht_trace_open(struct ht_trace **t, const char *path, struct ht_diag *d)
+{
+	*t = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not stop us */
+	if (fd < 0)
+		return ht_fail(d, HT_ERR_SYSTEM, "%s: %s", path, strerror(errno));
+	return ht_trace_open_fd(t, fd, path, d);
+}

@@ -1,0 +1,93 @@
+/*
+ * trace_ops: the tables of the format: what each op carries, the reasons of loss, and the keys
+ * under which totals stand in the footer. Numbers in these tables are on disk: add, never change.
+ */
+#include "trace_totals.h"
+
+#define BIRTH (HT_OP_HAS_BIRTH | HT_OP_HAS_SIZE)
+#define RANGE (HT_OP_HAS_ADDRESS | HT_OP_HAS_SIZE)
+/* What readers assume of an op that they do not know, so that they can step over it. */
+#define LATER (HT_OP_HAS_SIZE | HT_OP_HAS_ADDRESS | HT_OP_HAS_EXTRA)
+
+const struct ht_op_info ht_op_info[HT_OP_COUNT] = {
+	[HT_OP_NONE] = {"", LATER},
+	[HT_OP_MALLOC] = {"malloc", BIRTH},
+	[HT_OP_CALLOC] = {"calloc", BIRTH},
+	[HT_OP_ALIGNED] = {"aligned", BIRTH | HT_OP_HAS_EXTRA},
+	[HT_OP_NEW] = {"new", BIRTH | HT_OP_HAS_EXTRA},
+	[HT_OP_REALLOC] = {"realloc", BIRTH},
+	[6] = {"", LATER},
+	[7] = {"", LATER},
+	[HT_OP_FREE] = {"free", HT_OP_HAS_FREED},
+	[HT_OP_DELETE] = {"delete", HT_OP_HAS_FREED},
+	[HT_OP_REALLOC_FREE] = {"realloc_free", HT_OP_HAS_FREED},
+	[HT_OP_IMPLIED_FREE] = {"implied_free", HT_OP_HAS_FREED},
+	[HT_OP_FREE_UNKNOWN] = {"free_unknown", HT_OP_HAS_ADDRESS},
+	[HT_OP_REALLOC_FREE_UNKNOWN] = {"realloc_free_unknown", HT_OP_HAS_ADDRESS},
+	[HT_OP_REALLOC_UNDO] = {"realloc_undo", 0},
+	[HT_OP_FAILED] = {"failed", HT_OP_HAS_SIZE},
+	[HT_OP_MMAP] = {"mmap", RANGE | HT_OP_HAS_EXTRA},
+	[HT_OP_MUNMAP] = {"munmap", RANGE},
+	[HT_OP_MREMAP] = {"mremap", RANGE | HT_OP_HAS_EXTRA | HT_OP_HAS_EXTRA2},
+	[HT_OP_BRK] = {"brk", RANGE | HT_OP_HAS_EXTRA},
+	[20] = {"", LATER},
+	[21] = {"", LATER},
+	[22] = {"", LATER},
+	[23] = {"", LATER},
+	[HT_OP_THREAD_START] = {"thread_start", HT_OP_HAS_EXTRA},
+	[HT_OP_THREAD_EXIT] = {"thread_exit", 0},
+	[HT_OP_FORK] = {"fork", HT_OP_HAS_EXTRA},
+	[HT_OP_IMAGE_START] = {"image_start", 0},
+	[HT_OP_IMAGE_END] = {"image_end", HT_OP_HAS_EXTRA},
+	[HT_OP_MARK] = {"mark", HT_OP_HAS_EXTRA},
+	[30] = {"", LATER},
+	[31] = {"", LATER},
+};
+
+const char *const ht_lost_names[HT_LOST_COUNT] = {
+	[HT_LOST_RING_FULL] = "ring_full",
+	[HT_LOST_NO_RING] = "no_ring",
+	[HT_LOST_NO_CONTEXT] = "no_context",
+	[HT_LOST_NESTED] = "nested",
+	[HT_LOST_EARLY] = "early",
+	[HT_LOST_ABANDONED] = "abandoned",
+	[HT_LOST_DAMAGED] = "damaged",
+	[HT_LOST_FULL_DISK] = "full_disk",
+	[HT_LOST_AFTER_CLOSE] = "after_close",
+};
+
+#define TOTAL(key, field) {key, offsetof(struct ht_trace_totals, field)}
+#define LOST(reason) {HT_TOTAL_LOST + reason, offsetof(struct ht_trace_totals, lost[reason])}
+
+const struct ht_total_key ht_total_keys[] = {
+	TOTAL(1, births),
+	TOTAL(2, deaths),
+	TOTAL(3, events),
+	TOTAL(4, requested_bytes),
+	TOTAL(5, counted),
+	TOTAL(6, recorded),
+	TOTAL(7, implied_frees),
+	TOTAL(8, unknown_frees),
+	TOTAL(9, failed_calls),
+	TOTAL(10, undone_reallocs),
+	TOTAL(11, truncated_stacks),
+	TOTAL(12, guessed_frames),
+	TOTAL(13, nested_events),
+	TOTAL(14, abandoned),
+	TOTAL(15, exec_not_attached),
+	TOTAL(16, collector_cpu_ns),
+	TOTAL(17, collector_peak_rss),
+	TOTAL(18, blocked_ns),
+	TOTAL(19, self_check_compared),
+	TOTAL(20, self_check_differences),
+	LOST(HT_LOST_RING_FULL),
+	LOST(HT_LOST_NO_RING),
+	LOST(HT_LOST_NO_CONTEXT),
+	LOST(HT_LOST_NESTED),
+	LOST(HT_LOST_EARLY),
+	LOST(HT_LOST_ABANDONED),
+	LOST(HT_LOST_DAMAGED),
+	LOST(HT_LOST_FULL_DISK),
+	LOST(HT_LOST_AFTER_CLOSE),
+};
+const size_t ht_total_key_count = HT_ARRAY_SIZE(ht_total_keys);

@@ -1,0 +1,90 @@
+/*
+ * trace_reader: what an open trace is, shared by the files that fill it (trace_open.c,
+ * trace_load.c), decode its events (trace_decode.c) and answer questions (trace_reader.c).
+ *
+ * After ht_trace_open nothing of it changes but `late`, so threads may share it.
+ */
+#ifndef HT_TRACE_READER_H
+#define HT_TRACE_READER_H
+
+#include "trace.h"
+#include "trace_layout.h"
+
+/* How many ids were defined where a block of events stands. */
+struct ht_defined {
+	uint32_t strings, nodes, threads;
+};
+
+struct ht_string_ref {
+	size_t offset, length;
+};
+
+struct ht_trace {
+	int fd;
+	char *path; /* for messages */
+	uint64_t size;
+	uint64_t header_len; /* 0: the header is damaged */
+	struct ht_trace_settings settings;
+	char *texts[5]; /* that settings points to */
+
+	/* dictionaries */
+	struct ht_buf string_bytes;
+	struct ht_string_ref *strings;
+	struct ht_stack_node *nodes;
+	struct ht_module *modules;
+	struct ht_thread_info *threads;
+	struct ht_image *images;
+	struct ht_sample *samples;
+	size_t string_count, node_count, module_count, thread_count, image_count, sample_count;
+	size_t string_cap, node_cap, module_cap, thread_cap, image_cap, sample_cap;
+	bool dictionary_lost; /* ids may have no definition: clamp instead of refusing */
+	uint64_t gaps_left;   /* ids that lost blocks may still have defined */
+
+	/* blocks of events */
+	struct ht_block_info *blocks;
+	struct ht_defined *defined;
+	size_t block_count, block_cap, defined_cap;
+	uint32_t sequence; /* blocks seen, as numbered in the file */
+
+	/* the end */
+	bool has_footer;
+	struct ht_trace_totals totals;
+	int exit_status;
+	uint64_t duration;
+
+	enum ht_verdict verdict;
+	uint64_t skipped;
+	char text[512];
+	/* damage first met while decoding: claimed once, then published */
+	int late_claim, late;
+	char late_text[512];
+};
+
+/* What the reader remembers of a block between finding and loading it. */
+struct ht_found {
+	uint64_t offset;
+	struct ht_block_head head;
+};
+
+/* Makes *items hold at least count elements, zeroed beyond what was there. */
+void ht_grow(void *items, size_t *cap, size_t count, size_t size);
+
+/* Notes that what stands at offset cannot be right, and for the first such place why. */
+void ht_trace_damage(struct ht_trace *t, uint64_t offset, uint32_t block, const char *why);
+void ht_trace_truncate(struct ht_trace *t, uint64_t offset, uint32_t block);
+
+/* Reads and checks the payload of a found block; raw holds its columns. */
+int ht_trace_read_block(const struct ht_trace *t, const struct ht_found *f, void **zstd,
+			struct ht_buf *packed, struct ht_buf *raw, struct ht_diag *d);
+
+/* trace_load.c: takes one block in file order into the trace. */
+struct ht_loader {
+	void *zstd;
+	struct ht_buf packed, raw;
+};
+void ht_trace_load(struct ht_trace *t, struct ht_loader *l, const struct ht_found *f);
+/* The footer's index as blocks from `start` on; their number, or < 0. */
+int64_t ht_trace_load_index(struct ht_trace *t, struct ht_loader *l, const struct ht_found *footer,
+			    struct ht_found **list);
+
+#endif

@@ -1,0 +1,83 @@
+/* fuzz_trace_walk: see fuzz_trace_walk.h. */
+#include "fuzz_trace_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MUST(x)          \
+	do {             \
+		if (!(x)) \
+			abort(); \
+	} while (0)
+
+int fuzz_trace_memory(void)
+{
+	int fd = memfd_create("trace", MFD_CLOEXEC);
+	MUST(fd >= 0);
+	return fd;
+}
+
+static void dictionaries(const struct ht_trace *t)
+{
+	size_t n;
+	for (uint32_t i = 0; i < ht_trace_module_count(t); i++) {
+		const struct ht_module *m = ht_trace_module(t, i);
+		MUST(m->build_id_len <= HT_BUILD_ID_MAX);
+		const char *path = ht_trace_string(t, m->path, &n);
+		MUST(path[n] == '\0' && strlen(path) <= n);
+	}
+	for (uint32_t i = 1; i < ht_trace_node_count(t); i++) {
+		const struct ht_stack_node *node = &ht_trace_nodes(t)[i];
+		MUST(node->parent < i && node->module <= ht_trace_module_count(t));
+	}
+	for (uint32_t i = 0; i < ht_trace_thread_count(t); i++) {
+		const struct ht_thread_info *thread = ht_trace_thread(t, i);
+		MUST(ht_trace_image(t, thread->image) && thread->start_routine < ht_trace_node_count(t));
+		ht_trace_string(t, thread->name, NULL);
+	}
+	for (uint32_t i = 0; i < ht_trace_image_count(t); i++)
+		MUST(ht_trace_image(t, i)->parent <= i);
+	for (size_t i = 0; i < ht_trace_sample_count(t); i++)
+		MUST(!ht_trace_samples(t)[i].image || ht_trace_image(t, ht_trace_samples(t)[i].image));
+	MUST(ht_trace_nodes(t)[0].parent == 0 && !*ht_trace_string(t, 0, &n) && !n);
+}
+
+static void events(const struct ht_trace *t)
+{
+	struct ht_events e = {0};
+	struct ht_diag d;
+	for (size_t i = 0; i < ht_trace_block_count(t); i++) {
+		const struct ht_block_info *b = ht_trace_block(t, i);
+		if (ht_trace_block_decode(t, i, &e, &d)) {
+			MUST(!e.count && d.text[0] && ht_trace_verdict(t) == HT_VERDICT_DAMAGED);
+			continue;
+		}
+		MUST(e.count == b->events);
+		for (size_t n = 0; n < e.count; n++) {
+			const struct ht_event *v = &e.items[n];
+			MUST(v->stack < ht_trace_node_count(t) && ht_trace_thread(t, v->thread));
+			MUST(v->time / 2 <= b->last_ns && (!ht_op_is_death(v->op) || v->seq < b->first_seq + b->births));
+		}
+	}
+	ht_events_release(&e);
+}
+
+void fuzz_trace_walk(const uint8_t *data, size_t size)
+{
+	struct ht_trace *t;
+	struct ht_diag d = {0};
+	uint64_t violations;
+	int fd = fuzz_trace_memory();
+	MUST(!ht_write_all(fd, data, size));
+	int err = ht_trace_open_fd(&t, fd, "fuzz.tide", &d);
+	if (err) {
+		MUST(!t && d.text[0] && (err == HT_ERR_NOT_A_TRACE || err == HT_ERR_VERSION));
+		return;
+	}
+	MUST((ht_trace_verdict(t) != HT_VERDICT_OK) == (ht_trace_verdict_text(t)[0] != '\0'));
+	dictionaries(t);
+	events(t);
+	ht_trace_verify(t, NULL, NULL, 0, &violations);
+	ht_trace_close(t);
+}

@@ -1,0 +1,21 @@
+# Trace fuzzers. ctest replays the corpus; built with clang and -DHT_SANITIZE=ON there are libFuzzer
+# programs, too: libfuzzer_trace_file CORPUS_DIRECTORY.
+set(trace_corpus ${CMAKE_SOURCE_DIR}/testdata/corpus/trace)
+add_executable(fuzz_trace_seeds fuzz_trace_seeds.c)
+target_link_libraries(fuzz_trace_seeds PRIVATE ht_trace)
+get_target_property(trace_sources ht_trace SOURCES)
+list(TRANSFORM trace_sources PREPEND ${CMAKE_SOURCE_DIR}/formats/trace/)
+foreach(name trace_file trace_block)
+	add_executable(fuzz_${name} fuzz_${name}.c fuzz_trace_walk.c fuzz_trace_driver.c)
+	target_link_libraries(fuzz_${name} PRIVATE ht_trace)
+	add_test(NAME fuzz/${name} COMMAND fuzz_${name} ${trace_corpus}/${name})
+	set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+	if(HT_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES Clang)
+		# the folder's sources once more, so that the fuzzer sees which branches it reaches
+		add_executable(libfuzzer_${name} fuzz_${name}.c fuzz_trace_walk.c ${trace_sources})
+		target_include_directories(libfuzzer_${name} PRIVATE ${CMAKE_SOURCE_DIR}/formats/trace)
+		target_compile_options(libfuzzer_${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+		target_link_options(libfuzzer_${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+		target_link_libraries(libfuzzer_${name} PRIVATE ht_base PkgConfig::ZSTD PkgConfig::XXHASH)
+	endif()
+endforeach()
