@@ -2,8 +2,7 @@
  * options: command-line options as tables. A row names an option, says what its value is and
  * where it goes; parsing, validation, the environment and the help screen come out of the rows.
  *
- *   --name=VALUE  --name VALUE  -o VALUE  -oVALUE  --flag  --no-flag (rows of kind ONOFF and FLAG
- *   whose name starts with "no-" are named so themselves)  --  ends the options.
+ *   --name=VALUE  --name VALUE  -o VALUE  -oVALUE  --flag  --       (the last ends the options)
  *
  * Values go through pointers into the command's own static storage; what stands there before is the
  * default. The environment is read first, so that the command line wins. A list in the
@@ -38,6 +37,7 @@ enum ht_option_kind {
 	HT_OPTION_MOMENT,   /* struct ht_time_value *: the same, or peak, or end */
 	HT_OPTION_CHOICE,   /* int *: index into choices */
 	HT_OPTION_CUSTOM,   /* parse(value, text, d) */
+	HT_OPTION_HEADING, /* no option: help is the headline of the rows that follow; name is "" */
 };
 
 struct ht_option {
@@ -45,8 +45,8 @@ struct ht_option {
 	char letter;	  /* short form, 0 = none */
 	uint8_t kind;	  /* enum ht_option_kind */
 	void *value;
-	const char *argument; /* its name in the help: "FILE"; choices print themselves */
-	const char *help;     /* one line, lower case; "" hides the option from the help */
+	const char *argument;	    /* its name in the help: "FILE"; choices print themselves */
+	const char *help;	    /* one line, lower case */
 	const char *const *choices; /* CHOICE: ended by NULL */
 	uint64_t min, max;
 	const char *environment; /* variable that sets it, NULL = none */
@@ -61,12 +61,12 @@ struct ht_option {
 /* Sets what the environment names. 0, or HT_ERR_USAGE with the variable in d. */
 int ht_options_environment(const struct ht_option *const *tables, struct ht_diag *d);
 
-/* Parses argv[0 .. argc-1] (no command name in front). Arguments that are no options are moved to the
- * front of argv in their order, followed by NULL (argv has room for argc + 1). Returns their number,
- * or HT_ERR_USAGE with a diagnostic, or HT_OPTIONS_HELP when --help or -h was met. */
+/* Parses argv[0 .. argc-1] (no command name in front). Arguments that are no options are moved to
+ * the front of argv in their order, followed by NULL (argv has room for argc + 1). Returns their
+ * number, or HT_ERR_USAGE with a diagnostic, or HT_OPTIONS_HELP when --help or -h was met. */
 #define HT_OPTIONS_HELP (-100)
-int ht_options_parse(const struct ht_option *const *tables, int argc, char **argv, bool stop_at_argument,
-		     struct ht_diag *d);
+int ht_options_parse(const struct ht_option *const *tables, int argc, char **argv,
+		     bool stop_at_argument, struct ht_diag *d);
 
 /* The option part of a help screen, aligned, at most 100 columns. */
 void ht_options_help(const struct ht_option *const *tables, struct ht_buf *out);
@@ -78,12 +78,16 @@ const char *ht_nearest_word(const char *word, const char *const *words);
 
 struct ht_selection_settings {
 	struct ht_time_value from, to, at;
-	const char *thread, *process;
+	const char *thread;
+	uint64_t process; /* pid, 0 = all */
 	const char *focus, *ignore, *hide, *module;
 	uint64_t min_size, max_size;
 };
 extern struct ht_selection_settings ht_selection_settings;
-extern const struct ht_option ht_selection_options[];
+extern const struct ht_option ht_range_options[];  /* from, to, thread, process */
+extern const struct ht_option ht_moment_options[]; /* at */
+extern const struct ht_option
+    ht_filter_options[]; /* focus, ignore, hide, module, min-size, max-size */
 
 struct ht_symbol_settings {
 	const char *sysroot, *source_root;

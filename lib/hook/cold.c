@@ -24,6 +24,8 @@ static void heal(struct ht_thread *t)
 	t->mirror_base = 0;
 	t->nested = false;
 	t->w.slot->abandoned++;
+	t->w.slot->counted++;
+	t->w.slot->lost[HT_RING_LOST_ABANDONED]++;
 }
 
 struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_capture *aside)

@@ -88,6 +88,7 @@ absolute:
 
 static HT_COLD void lose(struct ht_thread *t, enum ht_ring_lost why)
 {
+	writer(t)->slot->counted++;
 	writer(t)->slot->lost[why]++;
 	t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
 	if (HT_LOAD_RELAXED(&t->w.seg->control) != HT_CONTROL_RUN)
@@ -141,6 +142,7 @@ static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, con
 		*q++ = (aside ? s->aside_pc[level][j] : s->pc[i]) | guess << 63;
 		*q++ = (uint64_t)((int64_t)delta >> 3);
 	}
+	w->slot->counted++;
 	ht_ring_commit(w, p, (uint64_t)((uint8_t *)q - (uint8_t *)p), word0(n, f, flags));
 	return true;
 }
@@ -158,7 +160,6 @@ static HT_COLD void write_generation(struct ht_thread *t)
 HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c, unsigned flags)
 {
 	struct frames f = {0, 0, 0, 0};
-	writer(t)->slot->counted++;
 	if (c) {
 		if (HT_UNLIKELY(t->generation[t->nested] != t->u.generation))
 			write_generation(t);
@@ -201,10 +202,12 @@ HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct h
 		*q++ = pack(s->pc[i], guess, delta, &bad);
 		guess = (s->need[i] >> 1) & 1;
 	}
-	if (HT_LIKELY(!bad))
+	if (HT_LIKELY(!bad)) {
+		t->w.slot->counted++; /* next to the commit, so that what is thrown out before it is neither */
 		ht_ring_commit(&t->w, p, bytes, word0(n, &f, flags));
-	else if (!write_wide(t, n, &f, flags, ticks, 0))
+	} else if (!write_wide(t, n, &f, flags, ticks, 0)) {
 		lose(t, HT_RING_LOST_FULL);
+	}
 }
 
 static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, const struct ht_unwind_state *from)

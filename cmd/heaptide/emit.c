@@ -1,0 +1,442 @@
+/*
+ * emit: see emit.h. JSON and CSV go out cell by cell; a text table is kept until its last row,
+ * because only then its columns' widths are known (emit_table.c).
+ */
+#include "emit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit_table.h"
+#include "text.h"
+
+static struct ht_buf *buf(struct ht_emitter *e)
+{
+	return &e->out->buf;
+}
+
+/* --- values ------------------------------------------------------------------------------- */
+
+static void json_string(struct ht_buf *out, const char *s)
+{
+	size_t n = strlen(s);
+	ht_buf_byte(out, '"');
+	while (n) {
+		uint32_t c;
+		size_t len = ht_text_next(s, n, &c);
+		if (c == '"' || c == '\\')
+			ht_buf_printf(out, "\\%c", (char)c);
+		else if (c < 0x20 || c == 0x7f)
+			ht_buf_printf(out, "\\u%04x", c);
+		else if (c == 0xfffd)
+			ht_buf_append(out, "\xef\xbf\xbd", 3);
+		else
+			ht_buf_append(out, s, len);
+		s += len;
+		n -= len;
+	}
+	ht_buf_byte(out, '"');
+}
+
+static void json_frame(struct ht_buf *out, const struct ht_emit_frame *f)
+{
+	struct ht_value v[] = {ht_string(f->function), ht_string(f->file),
+			       f->line ? ht_number(f->line) : ht_null(), ht_string(f->module),
+			       ht_bool(f->inlined)};
+	static const char *const keys[] = {"function", "file", "line", "module", "inlined"};
+	for (size_t i = 0; i < HT_ARRAY_SIZE(v); i++) {
+		ht_buf_printf(out, "%s\"%s\": ", i ? ", " : "{", keys[i]);
+		ht_value_json(out, &v[i]);
+	}
+	if (!f->function) {
+		struct ht_value id = ht_string(f->build_id), at = ht_hex(f->address),
+				why = ht_string(f->unresolved);
+		ht_buf_printf(out, ", \"build_id\": ");
+		ht_value_json(out, &id);
+		ht_buf_printf(out, ", \"address\": ");
+		ht_value_json(out, &at);
+		ht_buf_printf(out, ", \"unresolved\": ");
+		ht_value_json(out, &why);
+	}
+	ht_buf_byte(out, '}');
+}
+
+void ht_value_json(struct ht_buf *out, const struct ht_value *v)
+{
+	switch (v->kind) {
+	case HT_VALUE_NULL:
+	case HT_VALUE_OMIT:
+		ht_buf_printf(out, "null");
+		break;
+	case HT_VALUE_COUNT:
+	case HT_VALUE_NUMBER:
+	case HT_VALUE_BYTES:
+	case HT_VALUE_NS:
+	case HT_VALUE_UTC:
+		ht_buf_printf(out, "%llu", (unsigned long long)v->n);
+		break;
+	case HT_VALUE_SHARE:
+	case HT_VALUE_REAL:
+		if (isfinite(v->real))
+			ht_buf_printf(out, "%.6g", v->real);
+		else
+			ht_buf_printf(out, "null");
+		break;
+	case HT_VALUE_BOOL:
+		ht_buf_printf(out, v->n ? "true" : "false");
+		break;
+	case HT_VALUE_STRING:
+		json_string(out, v->string);
+		break;
+	case HT_VALUE_HEX:
+		ht_buf_printf(out, "\"0x%llx\"", (unsigned long long)v->n);
+		break;
+	case HT_VALUE_FRAMES:
+		ht_buf_byte(out, '[');
+		for (size_t i = 0; i < v->count; i++) {
+			ht_buf_printf(out, "%s", i ? ", " : "");
+			json_frame(out, &v->frames[i]);
+		}
+		ht_buf_byte(out, ']');
+		break;
+	}
+}
+
+static void frames_text(struct ht_buf *out, const struct ht_value *v, const char *between)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		const struct ht_emit_frame *f = &v->frames[i];
+		if (i)
+			ht_buf_printf(out, "%s", between);
+		if (f->function)
+			ht_text_clean(out, f->function);
+		else
+			ht_buf_printf(out, "0x%llx", (unsigned long long)f->address);
+		if (f->inlined)
+			ht_buf_printf(out, " (inlined)");
+	}
+}
+
+void ht_value_text(struct ht_buf *out, const struct ht_value *v)
+{
+	struct ht_text t = {"-"};
+	switch (v->kind) {
+	case HT_VALUE_NULL:
+		break;
+	case HT_VALUE_OMIT:
+		t.s[0] = '\0';
+		break;
+	case HT_VALUE_COUNT:
+		t = ht_text_count(v->n);
+		break;
+	case HT_VALUE_NUMBER:
+		snprintf(t.s, sizeof(t.s), "%llu", (unsigned long long)v->n);
+		break;
+	case HT_VALUE_BYTES:
+		t = ht_text_bytes(v->n);
+		break;
+	case HT_VALUE_NS:
+		t = ht_text_ns(v->n);
+		break;
+	case HT_VALUE_UTC:
+		t = ht_text_utc(v->n);
+		break;
+	case HT_VALUE_SHARE:
+		t = ht_text_share(v->real);
+		break;
+	case HT_VALUE_REAL:
+		snprintf(t.s, sizeof(t.s), "%.3g", v->real);
+		break;
+	case HT_VALUE_BOOL:
+		snprintf(t.s, sizeof(t.s), "%s", v->n ? "yes" : "no");
+		break;
+	case HT_VALUE_HEX:
+		snprintf(t.s, sizeof(t.s), "0x%llx", (unsigned long long)v->n);
+		break;
+	case HT_VALUE_STRING:
+		ht_text_clean(out, v->string);
+		return;
+	case HT_VALUE_FRAMES:
+		frames_text(out, v, " ← ");
+		return;
+	}
+	ht_buf_printf(out, "%s", t.s);
+}
+
+static void csv_string(struct ht_buf *out, const char *s)
+{
+	struct ht_buf clean = {0};
+	/* A spreadsheet takes such a cell for a formula. */
+	if (*s && strchr("=+-@", *s))
+		ht_buf_byte(&clean, '\'');
+	ht_text_clean(&clean, s);
+	bool quote =
+	    clean.len &&
+	    (memchr(clean.data, '"', clean.len) || memchr(clean.data, ',', clean.len) ||
+	     memchr(clean.data, ';', clean.len) || clean.data[0] == '\'' || clean.data[0] == ' ');
+	if (quote)
+		ht_buf_byte(out, '"');
+	for (size_t i = 0; i < clean.len; i++) {
+		if (clean.data[i] == '"')
+			ht_buf_byte(out, '"');
+		ht_buf_byte(out, clean.data[i]);
+	}
+	if (quote)
+		ht_buf_byte(out, '"');
+	ht_buf_release(&clean);
+}
+
+static void csv_value(struct ht_buf *out, const struct ht_value *v)
+{
+	struct ht_buf joined = {0};
+	switch (v->kind) {
+	case HT_VALUE_NULL:
+	case HT_VALUE_OMIT:
+		break;
+	case HT_VALUE_STRING:
+		csv_string(out, v->string);
+		break;
+	case HT_VALUE_HEX:
+		ht_buf_printf(out, "0x%llx", (unsigned long long)v->n);
+		break;
+	case HT_VALUE_FRAMES:
+		frames_text(&joined, v, ";");
+		ht_buf_byte(&joined, '\0');
+		csv_string(out, (char *)joined.data);
+		ht_buf_release(&joined);
+		break;
+	default:
+		ht_value_json(out, v);
+	}
+}
+
+/* --- JSON structure ----------------------------------------------------------------------- */
+
+static void json_key(struct ht_emitter *e, const char *key)
+{
+	struct ht_buf *b = buf(e);
+	if (!e->open[e->depth].first)
+		ht_buf_byte(b, ',');
+	e->open[e->depth].first = false;
+	if (e->depth || key)
+		ht_buf_printf(b, "\n%*s", 2 * (e->depth + 1), "");
+	if (key) {
+		json_string(b, key);
+		ht_buf_printf(b, ": ");
+	}
+}
+
+static void json_open(struct ht_emitter *e, const char *key, char opening, char closing)
+{
+	if (e->format != HT_EMIT_JSON || e->depth + 1 >= (int)HT_ARRAY_SIZE(e->open))
+		return;
+	json_key(e, key);
+	ht_buf_byte(buf(e), (uint8_t)opening);
+	e->depth++;
+	e->open[e->depth].closing = closing;
+	e->open[e->depth].first = true;
+}
+
+void ht_emit_object(struct ht_emitter *e, const char *key)
+{
+	json_open(e, key, '{', '}');
+}
+
+void ht_emit_array(struct ht_emitter *e, const char *key)
+{
+	json_open(e, key, '[', ']');
+}
+
+void ht_emit_close(struct ht_emitter *e)
+{
+	if (e->format != HT_EMIT_JSON)
+		return;
+	if (!e->open[e->depth].first)
+		ht_buf_printf(buf(e), "\n%*s", 2 * e->depth, "");
+	ht_buf_byte(buf(e), (uint8_t)e->open[e->depth].closing);
+	e->depth--;
+}
+
+void ht_emit_json(struct ht_emitter *e, const char *key, struct ht_value v)
+{
+	if (e->format != HT_EMIT_JSON || v.kind == HT_VALUE_OMIT)
+		return;
+	json_key(e, key);
+	ht_value_json(buf(e), &v);
+}
+
+void ht_emit_begin(struct ht_emitter *e, enum ht_emit_format format, struct ht_output *out,
+		   const char *schema)
+{
+	*e = (struct ht_emitter){.format = format, .out = out};
+	if (format != HT_EMIT_JSON)
+		return;
+	ht_buf_byte(buf(e), '{');
+	e->open[0].closing = '}';
+	e->open[0].first = true;
+	ht_emit_json(e, "schema", ht_string(schema));
+}
+
+void ht_emit_end(struct ht_emitter *e)
+{
+	ht_emit_newline(e);
+	if (e->format == HT_EMIT_JSON)
+		ht_buf_printf(buf(e), "\n}\n");
+	free(e->cells);
+	e->cells = NULL;
+}
+
+/* --- text structure ----------------------------------------------------------------------- */
+
+void ht_emit_text(struct ht_emitter *e, const char *fmt, ...)
+{
+	if (e->format != HT_EMIT_TEXT)
+		return;
+	char *s;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	ht_buf_append(buf(e), s, (size_t)n);
+	if (n)
+		e->in_line = s[n - 1] != '\n';
+	free(s);
+}
+
+void ht_emit_newline(struct ht_emitter *e)
+{
+	if (e->format == HT_EMIT_TEXT && e->in_line)
+		ht_buf_byte(buf(e), '\n');
+	e->in_line = false;
+}
+
+void ht_emit_item(struct ht_emitter *e, const char *key, const char *label, struct ht_value v)
+{
+	ht_emit_json(e, key, v);
+	if (e->format != HT_EMIT_TEXT || !label)
+		return;
+	ht_buf_printf(buf(e), "%s%s%s", e->in_line ? "   " : "", label, *label ? " " : "");
+	ht_value_text(buf(e), &v);
+	e->in_line = true;
+}
+
+/* --- tables ------------------------------------------------------------------------------- */
+
+static bool column_shown(const struct ht_emitter *e, const struct ht_column *c)
+{
+	return !(c->flags &
+		 (e->format == HT_EMIT_TEXT ? HT_COLUMN_DATA_ONLY : HT_COLUMN_TEXT_ONLY));
+}
+
+void ht_emit_table(struct ht_emitter *e, const char *key, const struct ht_column *columns)
+{
+	ht_emit_newline(e);
+	e->columns = columns;
+	for (e->column_count = 0; columns[e->column_count].key; e->column_count++)
+		;
+	e->column = 0;
+	e->cell_count = 0;
+	e->group[0] = '\0';
+	ht_emit_array(e, key);
+	if (e->format != HT_EMIT_CSV)
+		return;
+	if (e->any_table)
+		ht_buf_byte(buf(e), '\n');
+	e->any_table = true;
+	bool first = true;
+	for (size_t i = 0; i < e->column_count; i++) {
+		if (!column_shown(e, &columns[i]))
+			continue;
+		ht_buf_printf(buf(e), "%s%s", first ? "" : ",", columns[i].key);
+		first = false;
+	}
+	ht_buf_byte(buf(e), '\n');
+}
+
+/* Opens and closes the object that a dotted key asks for; returns the key within it. */
+static const char *enter_group(struct ht_emitter *e, const char *key)
+{
+	const char *dot = strchr(key, '.');
+	size_t n = dot ? (size_t)(dot - key) : 0;
+	bool same = n == strlen(e->group) && !memcmp(e->group, key, n);
+	if (!same && e->group[0])
+		ht_emit_close(e);
+	if (!same && dot) {
+		char name[sizeof(e->group)];
+		snprintf(name, sizeof(name), "%.*s", (int)n, key);
+		ht_emit_object(e, name);
+	}
+	if (!same)
+		snprintf(e->group, sizeof(e->group), "%.*s", (int)n, key);
+	return dot ? dot + 1 : key;
+}
+
+static void keep_cell(struct ht_emitter *e, const struct ht_value *v)
+{
+	struct ht_buf text = {0};
+	ht_value_text(&text, v);
+	ht_buf_byte(&text, '\0');
+	if (e->cell_count == e->cell_cap) {
+		e->cell_cap = e->cell_cap ? e->cell_cap * 2 : 64;
+		e->cells = ht_xrealloc(e->cells, e->cell_cap, sizeof(*e->cells));
+	}
+	e->cells[e->cell_count++] = (char *)text.data;
+}
+
+void ht_emit_cell(struct ht_emitter *e, struct ht_value v)
+{
+	if (e->column >= e->column_count)
+		return;
+	const struct ht_column *c = &e->columns[e->column++];
+	if (e->column == 1 && e->format == HT_EMIT_JSON)
+		ht_emit_object(e, NULL);
+	if (!column_shown(e, c))
+		return;
+	if (e->format == HT_EMIT_TEXT) {
+		keep_cell(e, &v);
+	} else if (e->format == HT_EMIT_JSON) {
+		const char *key = enter_group(e, c->key);
+		ht_emit_json(e, key, v);
+	} else {
+		bool first = true;
+		for (const struct ht_column *p = e->columns; p < c && first; p++)
+			first = !column_shown(e, p);
+		if (!first)
+			ht_buf_byte(buf(e), ',');
+		csv_value(buf(e), &v);
+	}
+}
+
+void ht_emit_row(struct ht_emitter *e)
+{
+	while (e->column < e->column_count)
+		ht_emit_cell(e, ht_omit());
+	if (e->format == HT_EMIT_JSON) {
+		if (e->group[0])
+			ht_emit_close(e);
+		e->group[0] = '\0';
+		ht_emit_close(e);
+	} else if (e->format == HT_EMIT_CSV) {
+		ht_buf_byte(buf(e), '\n');
+	}
+	e->column = 0;
+	if (e->format != HT_EMIT_TEXT)
+		ht_output_flush_some(e->out);
+}
+
+void ht_emit_table_end(struct ht_emitter *e, uint64_t truncated)
+{
+	if (e->format == HT_EMIT_TEXT)
+		ht_emit_table_text(e);
+	for (size_t i = 0; i < e->cell_count; i++)
+		free(e->cells[i]);
+	e->cell_count = 0;
+	ht_emit_close(e);
+	if (truncated != UINT64_MAX)
+		ht_emit_json(e, "truncated_rows", ht_count(truncated));
+	e->in_line = false;
+}

@@ -1,0 +1,43 @@
+/*
+ * facts: what info and report both say of a trace: whether it is complete, how the target ended,
+ * what was run, and the totals. One place, so that the same number has the same key everywhere.
+ */
+#ifndef HT_FACTS_H
+#define HT_FACTS_H
+
+#include "analyze.h"
+#include "emit.h"
+
+/* Verdict ok, nothing lost, not shadowed, all images ended. */
+bool ht_fact_complete(const struct ht_trace *t);
+/* Sum over the reasons; *known false without a footer. */
+uint64_t ht_fact_lost(const struct ht_trace *t, bool *known);
+/* Events in the blocks that can be read. */
+uint64_t ht_fact_events(const struct ht_trace *t);
+const char *ht_fact_verdict(const struct ht_trace *t); /* "ok", "truncated", "damaged" */
+/* The value of NAME=VALUE among the trace's flags, as a heap string, or NULL. */
+char *ht_fact_flag(const struct ht_trace *t, const char *name);
+/* The next word of NUL-separated words, given how far the last one went; false at the end. */
+struct ht_words {
+	const char *at, *end;
+};
+struct ht_words ht_fact_words(const struct ht_trace *t); /* the command line of the first image */
+bool ht_words_next(struct ht_words *w, const char **word);
+/* The command line, words with spaces quoted, clean; heap. */
+char *ht_fact_command(const struct ht_trace *t);
+
+/* {code}, {signal} or null, from a wait status (-1: unknown). */
+void ht_emit_exit_status(struct ht_emitter *e, const char *key, int wait_status);
+/* How a person says it: "exit status 0", "killed by signal 9 (Killed)", "still running"; by value.
+ */
+struct ht_phrase {
+	char s[80];
+};
+struct ht_phrase ht_phrase_exit(int wait_status);
+
+/* The totals' keys, into the object that is open; JSON alone. */
+void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a);
+/* Text: "complete: 10,814,002 events, 0 lost" or "incomplete: ..." with every reason. */
+void ht_emit_completeness(struct ht_emitter *e, const struct ht_analysis *a);
+
+#endif

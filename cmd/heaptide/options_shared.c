@@ -1,0 +1,115 @@
+/*
+ * options_shared: the options that mean the same wherever a trace is read: which part of it
+ * (selection) and how addresses become names (symbols).
+ */
+#include "options.h"
+
+struct ht_selection_settings ht_selection_settings = {.max_size = UINT64_MAX};
+
+const struct ht_option ht_range_options[] = {
+    {.name = "", .kind = HT_OPTION_HEADING, .help = "What is looked at:"},
+    {.name = "from",
+     .kind = HT_OPTION_TIME,
+     .value = &ht_selection_settings.from,
+     .argument = "T",
+     .help = "from this time on: 250us, 3.2s, 40% of the span"},
+    {.name = "to",
+     .kind = HT_OPTION_TIME,
+     .value = &ht_selection_settings.to,
+     .argument = "T",
+     .help = "up to this time"},
+    {.name = "thread",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.thread,
+     .argument = "NAME|TID",
+     .help = "what this thread did"},
+    {.name = "process",
+     .kind = HT_OPTION_NUMBER,
+     .value = &ht_selection_settings.process,
+     .argument = "PID",
+     .min = 1,
+     .max = UINT32_MAX,
+     .help = "what this process did"},
+    {0},
+};
+
+const struct ht_option ht_moment_options[] = {
+    {.name = "at",
+     .kind = HT_OPTION_MOMENT,
+     .value = &ht_selection_settings.at,
+     .argument = "T|peak|end",
+     .help = "the moment whose live blocks are shown",
+     .fallback = "end"},
+    {0},
+};
+
+const struct ht_option ht_filter_options[] = {
+    {.name = "",
+     .kind = HT_OPTION_HEADING,
+     .help = "Which rows of it (RE: POSIX extended expression, on function names):"},
+    {.name = "focus",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.focus,
+     .argument = "RE",
+     .help = "only stacks with such a function"},
+    {.name = "ignore",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.ignore,
+     .argument = "RE",
+     .help = "no stacks with such a function"},
+    {.name = "hide",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.hide,
+     .argument = "RE",
+     .help = "leave such frames out of the stacks"},
+    {.name = "module",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.module,
+     .argument = "RE",
+     .help = "only stacks whose callsite is in such a file"},
+    {.name = "min-size",
+     .kind = HT_OPTION_SIZE,
+     .value = &ht_selection_settings.min_size,
+     .argument = "SIZE",
+     .help = "only blocks of at least this size"},
+    {.name = "max-size",
+     .kind = HT_OPTION_SIZE,
+     .value = &ht_selection_settings.max_size,
+     .argument = "SIZE",
+     .help = "only blocks of at most this size"},
+    {0},
+};
+
+struct ht_symbol_settings ht_symbol_settings;
+
+static const char *const demangle_choices[] = {"short", "full", "none", NULL};
+
+const struct ht_option ht_symbol_options[] = {
+    {.name = "", .kind = HT_OPTION_HEADING, .help = "Symbols:"},
+    {.name = "sysroot",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_symbol_settings.sysroot,
+     .argument = "DIR",
+     .help = "look for programs and libraries below this folder"},
+    {.name = "debug-dir",
+     .kind = HT_OPTION_LIST,
+     .value = &ht_symbol_settings.debug_dirs,
+     .argument = "DIR",
+     .help = "look for separate debug files here, too"},
+    {.name = "source-root",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_symbol_settings.source_root,
+     .argument = "DIR",
+     .help = "look for source files below this folder"},
+    {.name = "no-inline",
+     .kind = HT_OPTION_FLAG,
+     .value = &ht_symbol_settings.no_inline,
+     .help = "do not show inlined functions as frames"},
+    {.name = "demangle",
+     .kind = HT_OPTION_CHOICE,
+     .value = &ht_symbol_settings.demangle,
+     .choices = demangle_choices,
+     .help = "how C++ and Rust names are written",
+     .fallback = "short"},
+    {0},
+};

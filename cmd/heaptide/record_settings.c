@@ -1,0 +1,239 @@
+/* record_settings: see record_settings.h. */
+#include "record_settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ring.h"
+
+#define HERE (HT_OPT_ALLOC | HT_OPT_MAP | HT_OPT_THREAD)
+
+struct ht_record_settings ht_record_settings = {
+	.free_stacks = true,
+	.addresses = true,
+	.stack_depth = 256,
+	.events = HERE,
+	.timestamps = HT_STAMPS_ALLOC,
+	.argv = HT_ARGV_ALL,
+};
+
+/* --- --events ----------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	uint32_t bit; /* 0: a later version records it */
+} event_names[] = {
+	{"alloc", HT_OPT_ALLOC}, {"map", HT_OPT_MAP}, {"thread", HT_OPT_THREAD}, {"sync", 0},
+	{"io", 0},		 {"sched", 0},	      {"stall", 0},		 {"fault", 0},
+};
+
+/* One word of the list: name, +name, -name. */
+static int add_event(uint32_t *events, const char *word, size_t n, bool *listed, struct ht_diag *d)
+{
+	char sign = *word == '+' || *word == '-' ? *word : '\0';
+	word += sign != '\0';
+	n -= sign != '\0';
+	for (size_t i = 0; i < HT_ARRAY_SIZE(event_names); i++) {
+		if (strlen(event_names[i].name) != n || memcmp(event_names[i].name, word, n))
+			continue;
+		if (!event_names[i].bit && sign != '-')
+			return ht_fail(d, HT_ERR_USAGE, "'%s' is not available in this version",
+				       event_names[i].name);
+		if (!sign && !*listed) { /* the first plain name: the list replaces the default */
+			*listed = true;
+			*events = 0;
+		}
+		if (sign == '-')
+			*events &= ~event_names[i].bit;
+		else
+			*events |= event_names[i].bit;
+		return 0;
+	}
+	return ht_fail(d, HT_ERR_USAGE,
+		       "unknown kind of event '%.*s': of alloc, map, thread, sync, io, sched, stall, fault",
+		       (int)(n < 40 ? n : 40), word);
+}
+
+static int parse_events(void *value, const char *text, struct ht_diag *d)
+{
+	uint32_t events = HERE;
+	bool listed = false;
+	for (const char *p = text; *p;) {
+		size_t n = strcspn(p, ",");
+		if (n) {
+			int r = add_event(&events, p, n, &listed, d);
+			if (r)
+				return r;
+		}
+		p += n + (p[n] == ',');
+	}
+	if (!events)
+		return ht_fail(d, HT_ERR_USAGE, "'%s' leaves nothing to record", text);
+	*(uint32_t *)value = events;
+	return 0;
+}
+
+/* --- the table ---------------------------------------------------------------------------- */
+
+static const char *const follow_choices[] = {"all", "fork", "exec", "none", NULL};
+static const char *const wait_choices[] = {"command", "all", NULL};
+static const char *const full_choices[] = {"wait", "drop", NULL};
+static const char *const stamp_choices[] = {"each", "alloc", "coarse", NULL};
+static const char *const argv_choices[] = {"none", "first", "all", NULL};
+
+#define S(field) .value = &ht_record_settings.field
+#define ENV(name) .environment = "HEAPTIDE_" name
+
+const struct ht_option ht_record_options[] = {
+	{.name = "", .kind = HT_OPTION_HEADING, .help = "The trace:"},
+	{.name = "output", .letter = 'o', .kind = HT_OPTION_STRING, S(output), .argument = "FILE", ENV("OUTPUT"),
+	 .help = "write FILE; %p pid, %h host, %t time", .fallback = "COMMAND.PID.tide"},
+	{.name = "force", .kind = HT_OPTION_FLAG, S(force), ENV("FORCE"), .help = "replace FILE if it exists"},
+	{.name = "max-file", .kind = HT_OPTION_SIZE, S(max_file), .argument = "SIZE", ENV("MAX_FILE"),
+	 .help = "stop recording, cleanly, at this size"},
+	{.name = "argv", .kind = HT_OPTION_CHOICE, S(argv), .choices = argv_choices, ENV("ARGV"),
+	 .help = "what of command lines is kept", .fallback = "all"},
+	{.name = "addresses", .kind = HT_OPTION_ONOFF, S(addresses), .argument = "on|off", ENV("ADDRESSES"),
+	 .help = "keep block addresses (off: smaller files)", .fallback = "on"},
+	{.name = "symbolize", .kind = HT_OPTION_FLAG, S(symbolize), ENV("SYMBOLIZE"),
+	 .help = "store resolved symbols in the trace"},
+	{.name = "", .kind = HT_OPTION_HEADING, .help = "What is recorded:"},
+	{.name = "events", .kind = HT_OPTION_CUSTOM, S(events), .argument = "LIST", ENV("EVENTS"),
+	 .parse = parse_events, .help = "of alloc,map,thread; +x and -x change the default",
+	 .fallback = "alloc,map,thread"},
+	{.name = "free-stacks", .kind = HT_OPTION_ONOFF, S(free_stacks), .argument = "on|off", ENV("FREE_STACKS"),
+	 .help = "the stack of each free", .fallback = "on"},
+	{.name = "stack-depth", .kind = HT_OPTION_NUMBER, S(stack_depth), .argument = "N", ENV("STACK_DEPTH"),
+	 .min = 1, .max = HT_DEPTH_MAX, .help = "frames per stack, leaf-most first", .fallback = "256"},
+	{.name = "timestamps", .kind = HT_OPTION_CHOICE, S(timestamps), .choices = stamp_choices,
+	 ENV("TIMESTAMPS"), .help = "what takes a stamp of its own", .fallback = "alloc"},
+	{.name = "sample", .kind = HT_OPTION_SIZE, S(sample), .argument = "BYTES", ENV("SAMPLE"),
+	 .help = "one sample per BYTES allocated; 0: every allocation", .fallback = "0"},
+	{.name = "follow", .kind = HT_OPTION_CHOICE, S(follow), .choices = follow_choices, ENV("FOLLOW"),
+	 .help = "which processes COMMAND starts are recorded, too", .fallback = "all"},
+	{.name = "", .kind = HT_OPTION_HEADING, .help = "How:"},
+	{.name = "wait", .kind = HT_OPTION_CHOICE, S(wait), .choices = wait_choices, ENV("WAIT"),
+	 .help = "return when COMMAND, or all of them, ended", .fallback = "command"},
+	{.name = "exec", .kind = HT_OPTION_FLAG, S(exec), ENV("EXEC"),
+	 .help = "COMMAND replaces record in its pid; no summary"},
+	{.name = "on-full", .kind = HT_OPTION_CHOICE, S(on_full), .choices = full_choices, ENV("ON_FULL"),
+	 .help = "a full ring: wait a little, or drop; drops are counted", .fallback = "wait"},
+	{.name = "ring-memory", .kind = HT_OPTION_SIZE, S(ring_memory), .argument = "SIZE", ENV("RING_MEMORY"),
+	 .min = 1u << 20, .max = 1ull << 36, .help = "cap of all rings of a process",
+	 .fallback = "64M or memory/16"},
+	{.name = "collector-memory", .kind = HT_OPTION_SIZE, S(collector_memory), .argument = "SIZE",
+	 ENV("COLLECTOR_MEMORY"), .min = 1u << 20, .max = 1ull << 46, .help = "cap of the collector",
+	 .fallback = "memory/8"},
+	{.name = "self-check", .kind = HT_OPTION_FLAG, S(self_check), ENV("SELF_CHECK"),
+	 .help = "compare every stack with a full unwind"},
+	{.name = "strict", .kind = HT_OPTION_FLAG, S(strict), ENV("STRICT"),
+	 .help = "exit 125 when the recording is incomplete"},
+	{.name = "status-file", .kind = HT_OPTION_STRING, S(status_file), .argument = "FILE", ENV("STATUS_FILE"),
+	 .help = "write how COMMAND ended, and the recording, as JSON"},
+	{.name = "quiet", .letter = 'q', .kind = HT_OPTION_FLAG, S(quiet), ENV("QUIET"),
+	 .help = "no summary"},
+	{0},
+};
+
+int ht_record_settings_check(struct ht_diag *d)
+{
+	if (ht_record_settings.sample)
+		return ht_fail(d, HT_ERR_USAGE, "--sample: sampling is not available in this version");
+	if (ht_record_settings.symbolize)
+		return ht_fail(d, HT_ERR_USAGE, "--symbolize: not available in this version");
+	return 0;
+}
+
+void ht_record_settings_collect(struct ht_collect_settings *out)
+{
+	static const unsigned follow[] = {HT_FOLLOW_FORK | HT_FOLLOW_EXEC, HT_FOLLOW_FORK, HT_FOLLOW_EXEC, 0};
+	static const uint32_t stamps[] = {HT_OPT_STAMP_EACH, 0, HT_OPT_STAMP_COARSE};
+	const struct ht_record_settings *s = &ht_record_settings;
+	uint32_t hook = s->events | stamps[s->timestamps];
+	if (s->free_stacks)
+		hook |= HT_OPT_FREE_STACKS;
+	if (s->on_full == HT_FULL_DROP)
+		hook |= HT_OPT_DROP;
+	if (s->self_check)
+		hook |= HT_OPT_SELF_CHECK;
+	*out = (struct ht_collect_settings){
+		.out_fd = -1,
+		.listen_fd = -1,
+		.hello_fd = -1,
+		.control_fd = -1,
+		.hook_options = hook,
+		.stack_depth = (uint32_t)s->stack_depth,
+		.follow = follow[s->follow],
+		.wait_all = s->wait == HT_WAIT_ALL,
+		.addresses = s->addresses,
+		.free_stacks = s->free_stacks,
+		.argv = s->argv,
+		.ring_memory = s->ring_memory,
+		.collector_memory = s->collector_memory,
+		.max_file = s->max_file,
+	};
+}
+
+/* --- the file ----------------------------------------------------------------------------- */
+
+static void append_expansion(struct ht_buf *b, char what, pid_t pid)
+{
+	char text[300] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+	switch (what) {
+	case 'p':
+		ht_buf_printf(b, "%d", (int)pid);
+		break;
+	case 'h':
+		gethostname(text, sizeof(text) - 1);
+		ht_buf_printf(b, "%s", text);
+		break;
+	case 't':
+		if (localtime_r(&now, &tm))
+			strftime(text, sizeof(text), "%Y%m%d-%H%M%S", &tm);
+		ht_buf_printf(b, "%s", text);
+		break;
+	case '%':
+		ht_buf_byte(b, '%');
+		break;
+	default:
+		ht_buf_printf(b, "%%%c", what);
+	}
+}
+
+char *ht_record_file_name(const char *pattern, const char *command, pid_t pid)
+{
+	if (!pattern || !*pattern) {
+		const char *slash = strrchr(command, '/');
+		const char *base = slash && slash[1] ? slash + 1 : command;
+		return ht_xasprintf("%.100s.%d.tide", *base == '-' ? base + 1 : base, (int)pid);
+	}
+	struct ht_buf b = {0};
+	for (const char *p = pattern; *p; p++) {
+		if (*p == '%' && p[1])
+			append_expansion(&b, *++p, pid);
+		else
+			ht_buf_byte(&b, (uint8_t)*p);
+	}
+	ht_buf_byte(&b, 0);
+	return (char *)b.data;
+}
+
+int ht_record_file_open(const char *path, bool force, struct ht_diag *d)
+{
+	if (force)
+		unlink(path); /* what stands there now may be somebody's open file, or a link to elsewhere */
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	int e = errno;
+	ht_fail(d, HT_ERR_SYSTEM, "%s: %s", path, strerror(e));
+	if (e == EEXIST)
+		ht_hint(d, "--force replaces it");
+	return HT_ERR_SYSTEM;
+}

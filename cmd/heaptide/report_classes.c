@@ -1,0 +1,194 @@
+/*
+ * report_classes: the views "threads", "sizes" and "lifetimes": small tables whose rows are there
+ * anyway after the one read.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "text.h"
+
+enum { BAR = 24 };
+
+/* ████▌ of at most BAR columns, in eighths. */
+static void bar(char *out, size_t size, double share)
+{
+	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+	int n = share > 0 ? (int)(share * BAR * 8 + 0.5) : 0;
+	size_t at = 0;
+	out[0] = '\0';
+	if (n > BAR * 8)
+		n = BAR * 8;
+	for (; n >= 8; n -= 8)
+		at += (size_t)snprintf(out + at, size - at, "█");
+	snprintf(out + at, size - at, "%s", eighths[n]);
+}
+
+/* --- threads ------------------------------------------------------------------------------ */
+
+static enum ht_metric thread_metric;
+
+static int by_thread_metric(const void *pa, const void *pb)
+{
+	const struct ht_thread_totals *a = *(const struct ht_thread_totals *const *)pa;
+	const struct ht_thread_totals *b = *(const struct ht_thread_totals *const *)pb;
+	uint64_t ma = ht_counters_metric(&a->c, thread_metric),
+		 mb = ht_counters_metric(&b->c, thread_metric);
+	if (ma != mb)
+		return ma < mb ? 1 : -1;
+	int names = strcmp(a->name, b->name);
+	return names ? names : a->thread < b->thread ? -1 : a->thread > b->thread;
+}
+
+static const struct ht_thread_totals **sorted_threads(const struct ht_analysis *a, enum ht_metric m,
+						      size_t *count)
+{
+	const struct ht_thread_totals **list = ht_xcalloc(a->thread_count, sizeof(*list));
+	*count = 0;
+	for (size_t i = 0; i < a->thread_count; i++)
+		if (a->threads[i].selected)
+			list[(*count)++] = &a->threads[i];
+	thread_metric = m;
+	qsort(list, *count, sizeof(*list), by_thread_metric);
+	return list;
+}
+
+void ht_report_threads(struct ht_report *r)
+{
+	static const struct ht_column columns[] = {
+	    {.key = "tid", .heading = "tid"},
+	    {.key = "pid", .heading = "pid"},
+	    {.key = "name", .heading = "thread", .flags = HT_COLUMN_LEFT | HT_COLUMN_FLEX},
+	    {.key = "t_allocs", .heading = "allocations", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "t_bytes", .heading = "bytes", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "t_peak", .heading = "at peak", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "t_leaked", .heading = "not freed", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "freed_foreign", .heading = "freed of others"},
+	    HT_COUNTER_COLUMNS(""),
+	    {0}};
+	size_t count;
+	const struct ht_thread_totals **list = sorted_threads(r->a, r->metric, &count);
+	size_t limit = ht_report_limit(r, 40), shown = count < limit ? count : limit;
+	ht_emit_table(r->e, "rows", columns);
+	for (size_t i = 0; i < shown; i++) {
+		const struct ht_thread_totals *t = list[i];
+		const struct ht_image *image = ht_trace_image(r->a->trace, t->image);
+		ht_emit_cell(r->e, ht_number(t->tid));
+		ht_emit_cell(r->e, image ? ht_number(image->pid) : ht_null());
+		ht_emit_cell(r->e, ht_string(*t->name ? t->name : NULL));
+		ht_emit_cell(r->e, ht_count(t->c.allocs));
+		ht_emit_cell(r->e, ht_bytes(t->c.bytes));
+		ht_emit_cell(r->e, ht_bytes(t->c.peak_bytes));
+		ht_emit_cell(r->e, ht_bytes(t->c.leaked_bytes));
+		ht_emit_cell(r->e, ht_count(t->freed_foreign));
+		ht_report_counter_cells(r->e, &t->c);
+		ht_emit_row(r->e);
+	}
+	ht_emit_table_end(r->e, count - shown);
+	if (shown < count)
+		ht_emit_text(r->e, "and %s more threads (-n 0 shows all)\n",
+			     ht_text_count(count - shown).s);
+	free(list);
+}
+
+/* --- sizes and lifetimes ------------------------------------------------------------------ */
+
+/* "64 – 127 B" up to 1 KB, beyond in powers: "64 KB – 128 KB". */
+static void size_range(char *out, size_t n, const struct ht_size_class *c)
+{
+	if (c->min == c->max)
+		snprintf(out, n, "%s", ht_text_bytes(c->min).s);
+	else if (c->max < 1024)
+		snprintf(out, n, "%llu – %s", (unsigned long long)c->min, ht_text_bytes(c->max).s);
+	else
+		snprintf(out, n, "%s – %s", ht_text_bytes(c->min).s, ht_text_bytes(c->max).s);
+}
+
+void ht_report_sizes(struct ht_report *r)
+{
+	static const struct ht_column columns[] = {
+	    {.key = "range", .heading = "requested", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "min", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "max", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "allocs", .heading = "allocations"},
+	    {.key = "share", .heading = "%", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "bytes", .heading = "bytes"},
+	    {.key = "live_objects", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "live_bytes", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "peak_objects", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "peak_bytes", .heading = "at peak"},
+	    {.key = "temporary", .heading = "temporary"},
+	    {.key = "bar", .heading = "", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT},
+	    {0}};
+	char range[100], bars[4 * BAR + 8];
+	uint64_t most = 0;
+	for (size_t i = 0; i < HT_SIZE_CLASSES; i++)
+		if (r->a->sizes[i].allocs > most)
+			most = r->a->sizes[i].allocs;
+	ht_emit_table(r->e, "rows", columns);
+	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
+		const struct ht_size_class *c = &r->a->sizes[i];
+		if (!c->allocs)
+			continue;
+		size_range(range, sizeof(range), c);
+		bar(bars, sizeof(bars), (double)c->allocs / (double)most);
+		ht_emit_cell(r->e, ht_string(range));
+		ht_emit_cell(r->e, ht_bytes(c->min));
+		ht_emit_cell(r->e, ht_bytes(c->max));
+		ht_emit_cell(r->e, ht_count(c->allocs));
+		ht_emit_cell(r->e, ht_share((double)c->allocs, (double)r->a->totals.c.allocs));
+		ht_emit_cell(r->e, ht_bytes(c->bytes));
+		ht_emit_cell(r->e, ht_count(c->live_objects));
+		ht_emit_cell(r->e, ht_bytes(c->live_bytes));
+		ht_emit_cell(r->e, ht_count(c->peak_objects));
+		ht_emit_cell(r->e, ht_bytes(c->peak_bytes));
+		ht_emit_cell(r->e, ht_count(c->temporary));
+		ht_emit_cell(r->e, ht_string(bars));
+		ht_emit_row(r->e);
+	}
+	ht_emit_table_end(r->e, 0);
+}
+
+void ht_report_lifetimes(struct ht_report *r)
+{
+	static const struct ht_column columns[] = {
+	    {.key = "range", .heading = "freed after", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "min_ns", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "max_ns", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "frees", .heading = "blocks"},
+	    {.key = "share", .heading = "%", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "bytes", .heading = "bytes"},
+	    {.key = "bar", .heading = "", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT},
+	    {0}};
+	char range[100], bars[4 * BAR + 8];
+	uint64_t most = 0, sum = 0;
+	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
+		sum += r->a->lifetimes[i].frees;
+		if (r->a->lifetimes[i].frees > most)
+			most = r->a->lifetimes[i].frees;
+	}
+	ht_emit_table(r->e, "rows", columns);
+	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
+		const struct ht_lifetime_class *c = &r->a->lifetimes[i];
+		if (!c->frees)
+			continue;
+		if (c->min_ns == c->max_ns)
+			snprintf(range, sizeof(range), "%s", ht_text_ns(c->min_ns).s);
+		else
+			snprintf(range, sizeof(range), "%s – %s", ht_text_ns(c->min_ns).s,
+				 ht_text_ns(c->max_ns).s);
+		bar(bars, sizeof(bars), (double)c->frees / (double)most);
+		ht_emit_cell(r->e, ht_string(range));
+		ht_emit_cell(r->e, ht_ns(c->min_ns));
+		ht_emit_cell(r->e, ht_ns(c->max_ns));
+		ht_emit_cell(r->e, ht_count(c->frees));
+		ht_emit_cell(r->e, ht_share((double)c->frees, (double)sum));
+		ht_emit_cell(r->e, ht_bytes(c->bytes));
+		ht_emit_cell(r->e, ht_string(bars));
+		ht_emit_row(r->e);
+	}
+	ht_emit_table_end(r->e, 0);
+	ht_emit_text(r->e, "%s blocks were not freed\n",
+		     ht_text_count(r->a->totals.c.leaked_objects).s);
+}
