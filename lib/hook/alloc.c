@@ -26,23 +26,31 @@
 		return p_;                                                                         \
 	} while (0)
 
-HT_INLINE void birth(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
+static HT_COLD void birth_cold(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
 {
-	struct ht_note n = {.op = op, .flags = HT_REC_STACK, .address = (uint64_t)p, .size = size, .extra = extra};
-	if (HT_LIKELY(!(ht_process.options & HT_OPT_STAMP_COARSE)))
+	int e = errno;
+	struct ht_note n = {.op = p ? op : HT_REC_FAILED, .flags = HT_REC_STACK, .address = (uint64_t)p, .size = size,
+			    .extra = extra};
+	if (!(ht_process.options & HT_OPT_STAMP_COARSE))
 		n.flags |= HT_REC_STAMP;
 	if (extra)
 		n.flags |= HT_REC_EXTRA;
-	if (HT_UNLIKELY(!p)) {
-		int e = errno;
-		n.op = HT_REC_FAILED;
-		ht_event(&n, from);
-		errno = e;
-		return;
-	}
 	ht_event(&n, from);
+	errno = e;
+}
+
+HT_INLINE void birth(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
+{
 	struct ht_thread *t = ht_self.thread;
-	if (HT_LIKELY(t != NULL)) {
+	if (HT_LIKELY(t && t->gate == HT_GATE_OPEN && p && !extra && !(ht_process.options & HT_OPT_STAMP_COARSE))) {
+		ht_hold(t, from);
+		ht_note_birth(t, op, (uint64_t)p, size, from);
+		ht_leave(t);
+	} else {
+		birth_cold(op, p, size, extra, from);
+		t = ht_self.thread;
+	}
+	if (HT_UNLIKELY(ht_process.new_hooked) && t) {
 		t->last_birth = (uint64_t)p;
 		t->births++;
 	}
@@ -154,14 +162,30 @@ HT_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
 /* ---- deaths ---- */
 
-HT_INLINE void death(unsigned op, const void *p, const struct ht_unwind_state *from)
+static HT_COLD void death_cold(unsigned op, const void *p, const struct ht_unwind_state *from)
 {
 	struct ht_note n = {.op = op, .address = (uint64_t)p};
 	if (ht_process.options & HT_OPT_FREE_STACKS)
 		n.flags |= HT_REC_STACK;
-	if (HT_UNLIKELY(ht_process.options & HT_OPT_STAMP_EACH))
+	if (ht_process.options & HT_OPT_STAMP_EACH)
 		n.flags |= HT_REC_STAMP;
 	ht_event(&n, from);
+}
+
+HT_INLINE void death(unsigned op, const void *p, const struct ht_unwind_state *from)
+{
+	struct ht_thread *t = ht_self.thread;
+	uint32_t options = ht_process.options & (HT_OPT_FREE_STACKS | HT_OPT_STAMP_EACH);
+	if (HT_UNLIKELY(!t || t->gate != HT_GATE_OPEN || (options & HT_OPT_STAMP_EACH))) {
+		death_cold(op, p, from);
+		return;
+	}
+	ht_hold(t, from);
+	if (options)
+		ht_note_death(t, op, (uint64_t)p, from);
+	else
+		ht_note_plain_death(t, op, (uint64_t)p);
+	ht_leave(t);
 }
 
 /* Not READY, or a block of the arena. True: nothing is left to free. */

@@ -32,7 +32,6 @@ struct ht_thread {
 	uint32_t tick;		/* as of the last stamp */
 	uint32_t generation[2];	/* last one written, to each ring */
 	uint32_t mirror_base;	/* frames below this index are not known to the collector */
-	uint32_t captures;	/* counts; tells a realloc whether its stack still stands */
 	uint64_t births;
 	uint64_t last_birth;	/* address; tells operator new whether malloc has noted its block */
 	bool nested;		/* noting an event that interrupted another; of no meaning while the gate is open */
@@ -122,6 +121,11 @@ struct ht_note {
 	uint64_t address, size, extra, extra2;
 };
 void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwind_state *from);
+/* The three that nearly all events are: with a stack and a stamp, with a stack, with neither. */
+void ht_note_birth(struct ht_thread *t, unsigned op, uint64_t address, uint64_t size,
+		   const struct ht_unwind_state *from);
+void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, const struct ht_unwind_state *from);
+void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address);
 /* The same with a stack that was captured already. */
 void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c);
 bool ht_note_module(void *thread, const struct ht_cfi_module *m);
@@ -133,14 +137,18 @@ uint64_t ht_clock(void);
 struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_capture *aside);
 void ht_turn_off(enum ht_off_reason reason);
 
+HT_INLINE void ht_hold(struct ht_thread *t, const struct ht_unwind_state *from)
+{
+	t->nested = false;
+	t->gate = from->sp;
+	HT_COMPILER_BARRIER();
+}
 HT_INLINE struct ht_thread *ht_enter(const struct ht_unwind_state *from)
 {
 	struct ht_thread *t = ht_self.thread;
 	if (HT_UNLIKELY(!t || t->gate != HT_GATE_OPEN))
 		return NULL;
-	t->nested = false;
-	t->gate = from->sp;
-	HT_COMPILER_BARRIER();
+	ht_hold(t, from);
 	return t;
 }
 HT_INLINE void ht_leave(struct ht_thread *t)

@@ -117,6 +117,18 @@ HT_INLINE uint64_t *write_words(uint64_t *q, const struct ht_note *n, unsigned f
 	return q;
 }
 
+/* The new frames of the cached stack, leaf first. False: one does not fit a word. */
+HT_INLINE bool write_frames(const struct ht_stack *s, const struct frames *f, unsigned flags, uint64_t *q)
+{
+	uint64_t bad = 0, guess = 0;
+	for (uint32_t i = f->first + f->count; i-- > f->first;) {
+		uint64_t delta = HT_UNLIKELY(i == f->first && (flags & HT_REC_ABS)) ? 0 : cached_delta(s, i);
+		*q++ = pack(s->pc[i], guess, delta, &bad);
+		guess = (s->need[i] >> 1) & 1;
+	}
+	return !bad;
+}
+
 /* Frames that do not fit one word each, and asides: two words a frame. */
 static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, const struct frames *f, unsigned flags,
 			       uint64_t ticks, unsigned level)
@@ -157,57 +169,96 @@ static HT_COLD void write_generation(struct ht_thread *t)
 	ht_ring_commit(writer(t), p, 16, HT_REC_GENERATION);
 }
 
-HT_INLINE void note(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c, unsigned flags)
+/* Any event, on either ring. */
+static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c)
 {
+	struct ht_ring_writer *w = writer(t);
+	unsigned flags = n->flags & ~(unsigned)HT_REC_STACK, has = ht_record_words[n->op];
 	struct frames f = {0, 0, 0, 0};
 	if (c) {
-		if (HT_UNLIKELY(t->generation[t->nested] != t->u.generation))
+		if (t->generation[t->nested] != t->u.generation)
 			write_generation(t);
 		f.flags = HT_REC_STACK;
 		f.first = f.kept = c->kept;
 		f.count = c->depth - c->kept;
-		if (HT_UNLIKELY(!c->kept || c->aside || t->mirror_base || f.count > ht_process.stack_depth ||
-				f.kept > UINT16_MAX))
+		if (!c->kept || c->aside || t->mirror_base || f.count > ht_process.stack_depth || f.kept > UINT16_MAX)
 			choose_frames(t, c, &f);
 	}
-	/* Whoever does not stamp inherits the thread's last stamp, which is at most one tick old. */
+	/* Whoever does not stamp inherits its ring's last stamp, which is at most one tick old. */
 	uint32_t tick = HT_LOAD_RELAXED(&t->w.seg->tick);
 	uint64_t ticks = 0;
-	if (!(flags & HT_REC_STAMP) && HT_UNLIKELY(tick != t->tick || tick == HT_TICK_STALE))
+	if (t->nested || tick != t->tick || tick == HT_TICK_STALE)
 		flags |= HT_REC_STAMP;
 	if (flags & HT_REC_STAMP) {
 		ticks = clock_now();
-		t->tick = tick;
+		if (!t->nested)
+			t->tick = tick;
 	}
 	flags |= f.flags;
-	if (HT_UNLIKELY(n->size > UINT16_MAX))
+	if (n->size > UINT16_MAX)
 		flags |= HT_REC_SIZE;
-	if (HT_UNLIKELY((flags & HT_REC_ASIDE) != 0)) {
-		if (!write_wide(t, n, &f, flags, ticks, c->level))
+	uint64_t *p = NULL;
+	if (!(flags & HT_REC_ASIDE)) {
+		uint64_t bytes = 8 * (1 + (uint64_t)f.count + !!(flags & HT_REC_STAMP) + (has & HT_HAS_ADDRESS) +
+				      !!(flags & HT_REC_SIZE) + (flags & HT_REC_EXTRA ? 2u : 0u));
+		p = ht_ring_reserve(w, bytes, may_wait(t));
+		if (!p) {
 			lose(t, HT_RING_LOST_FULL);
-		return;
+			return;
+		}
+		uint64_t *q = write_words(p + 1, n, flags, ticks);
+		if (write_frames(t->u.stack, &f, flags, q)) {
+			w->slot->counted++;
+			ht_ring_commit(w, p, bytes, word0(n, &f, flags));
+			return;
+		}
 	}
-	unsigned has = ht_record_words[n->op];
-	uint64_t bytes = 8 * (1 + (uint64_t)f.count + !!(flags & HT_REC_STAMP) + (has & HT_HAS_ADDRESS) +
-			      !!(flags & HT_REC_SIZE) + (flags & HT_REC_EXTRA ? 2u : 0u));
-	const struct ht_stack *s = t->u.stack;
-	uint64_t *p = ht_ring_reserve(&t->w, bytes, may_wait(t));
+	if (!write_wide(t, n, &f, flags, ticks, c ? c->level : 0))
+		lose(t, HT_RING_LOST_FULL);
+}
+
+/* The way of nearly all events: a stack of which a part was kept, one word a frame, room in the ring. */
+HT_INLINE void write_hot(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c, unsigned flags,
+			 unsigned has)
+{
+	uint32_t count = 0;
+	uint32_t tick = HT_LOAD_RELAXED(&t->w.seg->tick);
+	uint64_t ticks = 0;
+	if (c) {
+		count = c->depth - c->kept;
+		if (HT_UNLIKELY(!c->kept || c->aside || count > ht_process.stack_depth || c->kept > UINT16_MAX ||
+				(t->mirror_base | (t->generation[0] ^ t->u.generation)) != 0)) {
+			write_event(t, n, c);
+			return;
+		}
+	}
+	if (HT_UNLIKELY(tick != t->tick || tick == HT_TICK_STALE || n->size > UINT16_MAX)) {
+		if (!(flags & HT_REC_STAMP) || n->size > UINT16_MAX) {
+			write_event(t, n, c);
+			return;
+		}
+		t->tick = tick;
+	}
+	if (flags & HT_REC_STAMP)
+		ticks = clock_now();
+	struct frames f = {c ? c->kept : 0, count, c ? c->kept : 0, flags};
+	uint64_t bytes = 8 * (1 + (uint64_t)count + !!(flags & HT_REC_STAMP) + (has & HT_HAS_ADDRESS));
+	uint64_t *p = ht_ring_reserve(&t->w, bytes, !(ht_process.options & HT_OPT_DROP));
 	if (HT_UNLIKELY(!p)) {
 		lose(t, HT_RING_LOST_FULL);
 		return;
 	}
-	uint64_t *q = write_words(p + 1, n, flags, ticks), bad = 0, guess = 0;
-	for (uint32_t i = f.first + f.count; i-- > f.first;) {
-		uint64_t delta = HT_UNLIKELY(i == f.first && (flags & HT_REC_ABS)) ? 0 : cached_delta(s, i);
-		*q++ = pack(s->pc[i], guess, delta, &bad);
-		guess = (s->need[i] >> 1) & 1;
+	uint64_t *q = p + 1;
+	if (flags & HT_REC_STAMP)
+		*q++ = ticks;
+	if (has & HT_HAS_ADDRESS)
+		*q++ = n->address;
+	if (HT_UNLIKELY(!write_frames(t->u.stack, &f, flags, q))) {
+		write_event(t, n, c);
+		return;
 	}
-	if (HT_LIKELY(!bad)) {
-		t->w.slot->counted++; /* next to the commit, so that what is thrown out before it is neither */
-		ht_ring_commit(&t->w, p, bytes, word0(n, &f, flags));
-	} else if (!write_wide(t, n, &f, flags, ticks, 0)) {
-		lose(t, HT_RING_LOST_FULL);
-	}
+	t->w.slot->counted++; /* next to the commit, so that what is thrown out before it is neither */
+	ht_ring_commit(&t->w, p, bytes, word0(n, &f, flags));
 }
 
 static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, const struct ht_unwind_state *from)
@@ -219,23 +270,46 @@ static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, 
 		t->w.slot->self_differences++;
 }
 
+HT_INLINE void capture(struct ht_thread *t, const struct ht_unwind_state *from, struct ht_capture *c)
+{
+	ht_unwind_capture(&t->u, from, t, c);
+	if (HT_UNLIKELY(ht_process.options & HT_OPT_SELF_CHECK))
+		self_check(t, c, from);
+}
+
 void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwind_state *from)
 {
-	if (!(n->flags & HT_REC_STACK)) {
-		note(t, n, NULL, n->flags);
-		return;
-	}
 	struct ht_capture c;
-	ht_unwind_capture(&t->u, from, t, &c);
-	t->captures++;
-	if (HT_UNLIKELY(ht_process.options & HT_OPT_SELF_CHECK))
-		self_check(t, &c, from);
-	note(t, n, &c, n->flags);
+	if (n->flags & HT_REC_STACK)
+		capture(t, from, &c);
+	write_event(t, n, n->flags & HT_REC_STACK ? &c : NULL);
 }
 
 void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c)
 {
-	note(t, n, n->flags & HT_REC_STACK ? c : NULL, n->flags);
+	write_event(t, n, n->flags & HT_REC_STACK ? c : NULL);
+}
+
+void ht_note_birth(struct ht_thread *t, unsigned op, uint64_t address, uint64_t size, const struct ht_unwind_state *from)
+{
+	struct ht_note n = {.op = op, .flags = HT_REC_STACK | HT_REC_STAMP, .address = address, .size = size};
+	struct ht_capture c;
+	capture(t, from, &c);
+	write_hot(t, &n, &c, HT_REC_STACK | HT_REC_STAMP, HT_HAS_ADDRESS | HT_HAS_SIZE);
+}
+
+void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, const struct ht_unwind_state *from)
+{
+	struct ht_note n = {.op = op, .flags = HT_REC_STACK, .address = address};
+	struct ht_capture c;
+	capture(t, from, &c);
+	write_hot(t, &n, &c, HT_REC_STACK, HT_HAS_ADDRESS);
+}
+
+void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address)
+{
+	struct ht_note n = {.op = op, .address = address};
+	write_hot(t, &n, NULL, 0, HT_HAS_ADDRESS);
 }
 
 void ht_note_name(struct ht_thread *t, const char *name)

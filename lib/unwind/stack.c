@@ -5,7 +5,7 @@
 #include "step.h"
 
 /* Do the words that unwinding frame i and everything outward of it read still hold? */
-static inline bool holds(const struct ht_unwinder *u, uint32_t i, bool batch)
+HT_INLINE bool holds(const struct ht_unwinder *u, uint32_t i, bool batch)
 {
 	const struct ht_stack *s = u->stack;
 	const uint64_t *pc = s->pc, *sp = s->sp;
@@ -51,7 +51,7 @@ struct walk {
 };
 
 /* One step outward by row. False: the stack ends (w->end says why) or cannot be cached. */
-static inline bool step(struct ht_unwinder *u, struct walk *w, struct ht_fresh *f, void *ctx,
+HT_INLINE bool step(struct ht_unwinder *u, struct walk *w, struct ht_fresh *f, void *ctx,
 			struct ht_cfi_scratch *scratch)
 {
 	uint16_t row = ht_row_lookup(w->s.pc, scratch, ctx);
@@ -112,7 +112,7 @@ static inline bool step(struct ht_unwinder *u, struct walk *w, struct ht_fresh *
 }
 
 /* Appends the new frames to the cached prefix [0, kept), outermost first. */
-static void append(struct ht_unwinder *u, const struct walk *w, uint32_t kept)
+HT_INLINE void append(struct ht_unwinder *u, const struct walk *w, uint32_t kept)
 {
 	struct ht_stack *s = u->stack;
 	uint32_t i = kept, x = w->fresh_extras;
