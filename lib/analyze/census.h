@@ -1,0 +1,31 @@
+/*
+ * census: the passes that count something else than blocks' bytes: events by class, what was freed
+ * without being ours, truncated stacks; lifetimes; and the series over time. Private to lib/analyze.
+ */
+#ifndef HT_CENSUS_H
+#define HT_CENSUS_H
+
+#include "pass.h"
+#include "stacks.h"
+
+struct ht_census {
+	struct ht_analysis *a;
+	const struct ht_stacks *stacks;
+	bool *stack_seen; /* per canonical node */
+};
+void ht_census_init(struct ht_census *c, struct ht_analysis *a, const struct ht_stacks *stacks);
+struct ht_pass ht_census_pass(struct ht_census *c);
+void ht_census_release(struct ht_census *c);
+
+struct ht_pass ht_lifetimes_pass(struct ht_analysis *a);
+
+struct ht_series {
+	struct ht_analysis *a;
+	const bool *image_selected;
+	uint64_t now_bytes, now_objects;
+	size_t at; /* the current slice */
+};
+void ht_series_init(struct ht_series *s, struct ht_analysis *a, const bool *image_selected);
+struct ht_pass ht_series_pass(struct ht_series *s);
+
+#endif

@@ -1,0 +1,82 @@
+/* collect_pairs_test: the table of live blocks against a plain array, with deletions in every order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "pairs.h"
+
+#define BLOCKS 50000
+
+static uint64_t address_of(unsigned i)
+{
+	return 0x7f0000001000ull + 16ull * i * (1 + i % 7);
+}
+
+static void test_against_array(void **state)
+{
+	(void)state;
+	struct ht_pairs p;
+	uint64_t used = 0, *seq = calloc(BLOCKS, sizeof(*seq)), live = 0;
+	ht_pairs_init(&p, &used, UINT64_MAX);
+	srandom(3);
+	for (unsigned step = 1; step < 1000000; step++) {
+		unsigned i = (unsigned)random() % BLOCKS;
+		struct ht_pair *e = ht_pairs_find(&p, address_of(i));
+		/* two numbers may share an address: the first one that lives owns it */
+		if (e && seq[i]) {
+			assert_int_equal(ht_pair_seq(e), seq[i]);
+			assert_int_equal(ht_pair_birth(e), seq[i] * 1000);
+			ht_pairs_remove(&p, e);
+			seq[i] = 0;
+			live--;
+		} else if (!e) {
+			assert_int_equal(seq[i], 0);
+			assert_true(ht_pairs_room(&p, address_of(i), step, step * 1000ull));
+			ht_pairs_add(&p, address_of(i), step, step * 1000ull);
+			seq[i] = step;
+			live++;
+		}
+		assert_int_equal(p.count, live);
+	}
+	ht_pairs_release(&p);
+	assert_int_equal(used, 0);
+	free(seq);
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	struct ht_pairs p;
+	uint64_t used = 0;
+	ht_pairs_init(&p, &used, 1 << 20);
+	assert_null(ht_pairs_find(&p, 0x1000));
+	assert_false(ht_pairs_room(&p, 0x1001, 1, 1)); /* odd */
+	assert_false(ht_pairs_room(&p, 0, 1, 1));
+	assert_false(ht_pairs_room(&p, 1ull << 47, 1, 1));
+	assert_false(ht_pairs_room(&p, 0x1000, 1ull << 40, 1));
+	assert_true(ht_pairs_room(&p, 0x1000, (1ull << 40) - 1, 1));
+	ht_pairs_add(&p, 0x1000, (1ull << 40) - 1, 1);
+	assert_int_equal(ht_pair_seq(ht_pairs_find(&p, 0x1000)), (1ull << 40) - 1);
+	unsigned n = 1;
+	while (n < 1 << 20 && ht_pairs_room(&p, 0x1000 + 16ull * n, n, n)) {
+		ht_pairs_add(&p, 0x1000 + 16ull * n, n, n);
+		n++;
+	}
+	assert_true(used <= 1 << 20);
+	assert_in_range(n, 10000, 1 << 16); /* the cap said no, and what is in stays */
+	assert_int_equal(ht_pair_seq(ht_pairs_find(&p, 0x1000 + 16 * 5000)), 5000);
+	ht_pairs_release(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_against_array),
+		cmocka_unit_test(test_limits),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/*
+ * ring_reader_test: what the writer writes is what the reader reads, over wraps, padding and links; and
+ * nothing that stands in a ring makes the reader leave it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ring_reader.h"
+
+/* A ring with forbidden bytes on both sides: a read outside changes what is seen. */
+struct fixture {
+	uint64_t before[64];
+	uint64_t ring[HT_RING_MIN / 8];
+	uint64_t after[64];
+	struct ht_slot slot;
+	struct ht_ring_reader reader;
+};
+
+static struct fixture *new_fixture(uint64_t at)
+{
+	struct fixture *f = aligned_alloc(64, sizeof(*f));
+	memset(f, 0, sizeof(*f));
+	f->slot.head = f->slot.tail = at;
+	ht_ring_reader_init(&f->reader, f->ring, HT_RING_MIN, at);
+	return f;
+}
+
+static uint64_t *place(struct fixture *f, uint64_t pos)
+{
+	return &f->ring[(pos & (HT_RING_MIN - 1)) / 8];
+}
+
+static void put(struct fixture *f, const uint64_t *words, size_t n)
+{
+	uint64_t pos = f->slot.head, to_end = HT_RING_MIN - (pos & (HT_RING_MIN - 1));
+	if (8 * n > to_end) {
+		*place(f, pos) = HT_REC_PAD | to_end << 32;
+		pos += to_end;
+	}
+	memcpy(place(f, pos), words, 8 * n);
+	f->slot.head = pos + 8 * n;
+}
+
+static uint64_t word0(unsigned op, unsigned flags, unsigned new_frames, unsigned kept, unsigned small)
+{
+	return op | (uint64_t)flags << 8 | (uint64_t)new_frames << 16 | (uint64_t)kept << 32 |
+	       (uint64_t)small << 48;
+}
+
+static void test_fields(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(0);
+	struct ht_record r;
+	put(f, (uint64_t[]){word0(HT_REC_MALLOC, HT_REC_STAMP | HT_REC_STACK, 2, 3, 24), 1000, 0x7000, 11, 12}, 5);
+	put(f, (uint64_t[]){word0(HT_REC_FREE, 0, 0, 0, 0), 0x7000}, 2);
+	put(f, (uint64_t[]){word0(HT_REC_ALIGNED, HT_REC_SIZE | HT_REC_EXTRA, 0, 0, 0), 0x8000, 1 << 20, 64, 7}, 5);
+	put(f, (uint64_t[]){word0(HT_REC_NAME, 0, 0, 0, 0), 0x6162, 0}, 3);
+	assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.op, HT_REC_MALLOC);
+	assert_int_equal(r.ticks, 1000);
+	assert_int_equal(r.address, 0x7000);
+	assert_int_equal(r.size, 24);
+	assert_int_equal(r.kept, 3);
+	assert_int_equal(r.frames, 2);
+	assert_int_equal(r.words[1], 12);
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.op, HT_REC_FREE);
+	assert_int_equal(r.ticks, 1000); /* inherited */
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.size, 1 << 20);
+	assert_int_equal(r.extra, 64);
+	assert_int_equal(r.extra2, 7);
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_NONE);
+	free(f);
+}
+
+static void test_wide_and_module_counts(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(0);
+	struct ht_record r;
+	put(f, (uint64_t[]){word0(HT_REC_FREE, HT_REC_STACK | HT_REC_WIDE, 2, 0, 0), 0x10, 1, 2, 3, 4}, 6);
+	put(f, (uint64_t[]){word0(HT_REC_MODULE, 0, 3, 0, 0), 5, 6, 7}, 4);
+	assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.count, 4);
+	assert_int_equal(r.frames, 2);
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.op, HT_REC_MODULE);
+	assert_int_equal(r.count, 3);
+	assert_int_equal(r.words[2], 7);
+	free(f);
+}
+
+/* Positions near 2^64 are only a matter of time; those near the ring's end of every turn. */
+static void test_many_turns(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(0xffffffff00000000ull);
+	struct ht_record r;
+	uint64_t written = 0, read = 0;
+	for (unsigned round = 0; round < 2000; round++) {
+		for (unsigned i = 0; i < 100; i++, written++) {
+			uint64_t words[12] = {word0(HT_REC_MALLOC, HT_REC_STACK, written % 8, 0, 1), 0x1000 + written * 16};
+			put(f, words, 2 + written % 8);
+		}
+		assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+		while (ht_ring_read(&f->reader, &r) == HT_READ_RECORD) {
+			assert_int_equal(r.address, 0x1000 + read * 16);
+			assert_int_equal(r.frames, read % 8);
+			read++;
+		}
+		ht_ring_release(&f->reader, &f->slot, f->reader.at);
+		assert_int_equal(f->slot.tail, f->slot.head);
+	}
+	assert_int_equal(read, written);
+	free(f);
+}
+
+static void test_head_is_checked(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(4096);
+	f->slot.head = 4095;
+	assert_false(ht_ring_head(&f->reader, &f->slot, 0));
+	f->slot.head = 4088; /* backwards */
+	assert_false(ht_ring_head(&f->reader, &f->slot, 0));
+	f->slot.head = 4096 + HT_RING_MIN + 8;
+	assert_false(ht_ring_head(&f->reader, &f->slot, 0));
+	assert_true(ht_ring_head(&f->reader, &f->slot, HT_RING_MIN)); /* some of it may lie in the offered ring */
+	free(f);
+}
+
+static void expect_damaged(uint64_t first)
+{
+	struct fixture *f = new_fixture(0);
+	struct ht_record r;
+	put(f, &first, 1);
+	assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_DAMAGED);
+	free(f);
+}
+
+static void test_nonsense(void **state)
+{
+	(void)state;
+	expect_damaged(0);
+	expect_damaged(63);
+	expect_damaged(255);
+	expect_damaged(HT_REC_PAD);			    /* length 0: would never end */
+	expect_damaged(HT_REC_PAD | 12ull << 32);	    /* no whole words */
+	expect_damaged(HT_REC_PAD | 16ull << 32);	    /* beyond head */
+	expect_damaged(word0(HT_REC_FREE, 0, 0, 0, 0));	    /* its address is not there */
+	expect_damaged(word0(HT_REC_FREE, HT_REC_STACK | HT_REC_WIDE, 65535, 0, 0));
+	expect_damaged(word0(HT_REC_MODULE, 0, 65535, 0, 0));
+}
+
+/* Random bytes in every place: only the verdict may differ, never a byte outside be touched (ASan). */
+static void test_random_bytes(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(0);
+	srandom(7);
+	for (unsigned round = 0; round < 300; round++) {
+		for (size_t i = 0; i < HT_RING_MIN / 8; i++) {
+			uint64_t v = (uint64_t)random() << 33 ^ (uint64_t)random();
+			f->ring[i] = i % 3 ? v : (v & 0xffffff00001fff27ull) | (uint64_t)(random() % 4) << 16;
+		}
+		f->slot.head = f->slot.tail = 0;
+		ht_ring_reader_init(&f->reader, f->ring, HT_RING_MIN, 0);
+		f->slot.head = 8 * (uint64_t)(random() % (long)(HT_RING_MIN / 8 + 1));
+		assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+		struct ht_record r;
+		uint64_t last = 0;
+		for (enum ht_read e; (e = ht_ring_read(&f->reader, &r)) == HT_READ_RECORD;) {
+			assert_true(r.end > last && r.end <= f->slot.head);
+			assert_true((const uint8_t *)(r.words + r.count) <= (const uint8_t *)f->after);
+			last = r.end;
+		}
+	}
+	free(f);
+}
+
+static void test_link(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(0), *next = new_fixture(0);
+	struct ht_record r;
+	put(f, (uint64_t[]){word0(HT_REC_FREE, 0, 0, 0, 0), 0x10}, 2);
+	put(f, (uint64_t[]){HT_REC_LINK | 8ull << 32}, 1);
+	next->slot.head = f->slot.head; /* positions go on */
+	put(next, (uint64_t[]){word0(HT_REC_FREE, 0, 0, 0, 0), 0x20}, 2);
+	f->slot.head = next->slot.head;
+	assert_true(ht_ring_head(&f->reader, &f->slot, HT_RING_MIN));
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_LINK);
+	ht_ring_release(&f->reader, &f->slot, f->reader.at);
+	ht_ring_reader_move(&f->reader, next->ring, HT_RING_MIN);
+	assert_int_equal(ht_ring_read(&f->reader, &r), HT_READ_RECORD);
+	assert_int_equal(r.address, 0x20);
+	free(f);
+	free(next);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fields),	      cmocka_unit_test(test_wide_and_module_counts),
+		cmocka_unit_test(test_many_turns),    cmocka_unit_test(test_head_is_checked),
+		cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_link),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
