@@ -1,0 +1,284 @@
+/*
+ * collector: what the files of this folder share.
+ *
+ *   host    one shared segment: its memfd, its memory, its slots
+ *   lane    one claimed slot: the reading end of one thread's ring, and the mirror of its stack
+ *   guest   one image (a program in a process) being recorded: its live blocks, modules, end
+ *
+ *   attach.c  hellos in, segments out          segment.c  memory of a host, spare slots, offers
+ *   guests.c  life and death of images         drain.c    rounds: order across lanes
+ *   event.c   one record → one trace event     watch.c    sleeping and being woken
+ *
+ * One thread does all of it, so nothing here is locked. (watch.c has a helper thread that only
+ * waits for descriptors.)
+ */
+#ifndef HT_COLLECTOR_H
+#define HT_COLLECTOR_H
+
+#include "collect.h"
+#include "intern.h"
+#include "pairs.h"
+#include "ring_reader.h"
+#include "space.h"
+#include "tickclock.h"
+
+#define HT_QUEUE 16 /* records decoded ahead, so that their pairs are fetched in time */
+
+struct ht_lane;
+struct ht_guest;
+
+/* A descriptor that is waited for. */
+enum ht_source_kind { HT_SOURCE_LISTEN, HT_SOURCE_CONTROL, HT_SOURCE_CONNECTION, HT_SOURCE_IMAGE };
+struct ht_source {
+	int kind, fd;
+	struct ht_guest *image; /* IMAGE: whose process this pidfd stands for */
+};
+
+/* --- hosts -------------------------------------------------------------------------------- */
+
+#define HT_RING_CLASSES 3 /* 64 KiB, 512 KiB, 4 MiB */
+
+struct ht_fork_note { /* a FORK record that was drained */
+	uint64_t token, number;
+	struct ht_guest *image;
+};
+struct ht_host {
+	struct ht_host *next;
+	struct ht_segment *seg; /* our mapping; the target's other end may scribble over it */
+	int fd;
+	uint64_t map_bytes, used; /* used: handed out from the start on, the rest was never touched */
+	uint32_t slot_count, slots_offset;
+	struct { uint64_t *offsets; uint32_t count, cap; } free_rings[HT_RING_CLASSES];
+	uint64_t *ring_offset;	  /* by slot: of the ring that it has, 0 = none */
+	uint8_t *ring_class;
+	uint64_t *serial;	  /* by slot, as we gave it */
+	uint32_t *spares;	  /* slots that are SPARE, or were and are not adopted yet */
+	uint32_t spare_count, spare_target;
+	uint32_t next_slot;	  /* slots from here on were never used */
+	uint32_t *free_slots;
+	uint32_t free_slot_count;
+	uint32_t images;	  /* not yet closed */
+	uint32_t lanes;
+	uint32_t exec_not_attached; /* counted into the totals already */
+	pid_t pid;		  /* that said hello, as we see it */
+	bool nested;		  /* in a pid namespace of its own: its numbers are not ours */
+	bool ready;		  /* its first image is known: lanes may be adopted */
+	uint64_t next_look;	  /* without images: when to ask again whether anybody maps it */
+	struct ht_fork_note *forks;
+	size_t fork_count, fork_cap;
+};
+
+/* --- images ------------------------------------------------------------------------------- */
+
+enum ht_guest_state {
+	HT_GUEST_LIVE = 0,
+	HT_GUEST_ENDING, /* the process is gone or runs another program: drain and close */
+	HT_GUEST_CLOSED, /* kept for the parents' sake */
+};
+struct ht_guest {
+	struct ht_guest *next;
+	struct ht_host *host;
+	struct ht_guest *parent; /* kept until the end, as is every image */
+	uint32_t id;	       /* in the trace, once registered */
+	uint32_t thread;       /* the trace's id of a thread of it, once started */
+	uint8_t state, kind;
+	bool registered, started;
+	bool execed;	       /* it ended by becoming another program */
+	pid_t pid;	       /* as we see it; 0 = not known in our namespace */
+	uint32_t own_pid;      /* as it sees itself */
+	struct ht_source process; /* pidfd, fd -1 = none */
+	uint64_t exe_dev, exe_ino;
+	char *exe_path;
+	struct ht_buf argv_bytes;
+	struct { uint32_t exe, argv; } strings; /* ids in the trace */
+	uint64_t fork_number;
+	uint64_t start_ns, end_ns;
+	int32_t wait_status;
+	struct ht_pairs pairs;
+	struct ht_space *space;
+	uint32_t lanes;	       /* not dropped */
+	struct ht_view { uint64_t generation; uint32_t view; } *views;
+	uint32_t view_count, view_cap;
+	unsigned samples;
+	uint64_t next_sample;
+};
+
+/* --- lanes -------------------------------------------------------------------------------- */
+
+/* What a lane waits for before its next record may be told. */
+enum ht_want {
+	HT_WANT_NOTHING = 0,
+	HT_WANT_DEATH,	/* of `wanted`, which is live: it was freed in another ring */
+	HT_WANT_BIRTH,	/* of `wanted`, which is not live: it was born in another ring */
+	HT_WANT_FORK,	/* the FORK record with token `wanted` */
+	HT_WANT_LANE,	/* the image of own pid `wanted`, or the thread of the lane with serial `wanted` */
+	HT_WANT_MODULE, /* the module that holds pc `wanted` */
+	HT_WANT_NEVER,	/* the record cannot be right */
+};
+struct ht_lane {
+	struct ht_host *host;
+	struct ht_slot *slot;
+	struct ht_guest *image;	/* NULL until its first record may be told */
+	uint32_t index;		/* of the slot */
+	uint32_t pid, tid;	/* as the thread sees them */
+	uint64_t serial;
+	uint32_t thread;	/* id in the trace */
+	bool forked, damaged;
+	bool exiting, gone;	/* said so; is dead: drain and retire */
+	bool after_aside;	/* the next stack follows one of another machine stack */
+	bool ring_hot;		/* over half full or starving: offer more */
+	bool linked;		/* a LINK was read: move when the queue is done */
+	uint8_t offered_class;	/* 0 = none */
+	uint64_t offered;	/* offset of the ring we offered, 0 = none */
+	struct ht_ring_reader reader;
+	struct ht_record queue[HT_QUEUE];
+	uint32_t queue_at, queue_count;
+	uint64_t told;		/* position behind the last record told */
+	uint64_t recorded;	/* events told */
+	/* merging */
+	uint64_t key;		/* ticks of the next record */
+	uint8_t want;
+	bool resolved;		/* its wait is over without success: go on */
+	uint64_t wanted, wanted_round;
+	/* telling */
+	uint64_t last_ns;	/* of its last event: a thread's time never goes back */
+	uint64_t last_ticks, ticks_ns; /* the last conversion */
+	uint64_t fork_token, parent_serial;
+	uint64_t handler_of;	/* the lane's events belong to the thread of this serial's lane; 0 = its own */
+	uint64_t generation;
+	uint32_t view;
+	uint32_t *mirror;	/* node ids, outermost first */
+	uint32_t depth, mirror_cap;
+	struct { uint64_t address, seq, birth; bool known, any; } undo; /* the last REALLOC_FREE */
+	uint64_t start_pc;	/* where the thread began, 0 = unknown */
+	uint32_t name;
+	uint64_t start_ns, end_ns;
+};
+
+/* --- the collector ------------------------------------------------------------------------ */
+
+struct ht_watch; /* watch.c */
+
+struct ht_collector {
+	const struct ht_collect_settings *settings;
+	struct ht_trace_writer *writer; /* NULL until the first image has something to say */
+	struct ht_interner intern;
+	struct ht_tickclock clock;
+	struct ht_host *hosts;
+	struct ht_guest *images, *closed;
+	uint32_t image_count; /* of both */
+	struct ht_lane **lanes, **heap, **waiting, **woken; /* of lane_cap each */
+	size_t lane_count, lane_cap, heap_count, waiting_count, woken_count;
+	size_t exiting;	 /* lanes that said so */
+	uint64_t round;
+	uint64_t now;	 /* ticks, when the round began */
+	uint64_t cutoff; /* records stamped later wait for the next round */
+	bool moved;	 /* this round told something */
+	struct ht_watch *watch;
+	struct ht_source listen, control;
+	unsigned connections;
+	uint64_t memory_used, memory_cap;
+	uint64_t next_serial, next_fork;
+	uint32_t next_view;
+	uint64_t next_tick, tick_ticks; /* in ticks: when, and how many a millisecond has */
+	uint32_t tick;
+	uint64_t next_look, next_look_exiting, next_flush; /* in ns */
+	uint64_t flushed_events;
+	/* the end */
+	pid_t command; /* 0 = not told */
+	bool command_ended, control_closed, stop_asked;
+	int command_status;
+	bool stopped;  /* nothing is written any more */
+	struct ht_collect_result result;
+	struct ht_trace_totals *totals; /* in result */
+};
+
+/* segment.c */
+struct ht_host *ht_host_new(struct ht_collector *c, struct ht_diag *d);
+void ht_host_free(struct ht_collector *c, struct ht_host *h);
+struct ht_slot *ht_host_slot(const struct ht_host *h, uint32_t index);
+/* Keeps spare slots ahead of need. */
+void ht_host_replenish(struct ht_collector *c, struct ht_host *h);
+/* A slot's counters into the totals; with reuse, its rings to the pool and the slot to the next thread. */
+void ht_host_retire(struct ht_collector *c, struct ht_host *h, uint32_t index, bool reuse);
+/* Does any process but us have it mapped? Only while it has no lanes. */
+bool ht_host_mapped(struct ht_host *h);
+/* A bigger ring for a lane that fills faster than it drains. */
+void ht_host_offer(struct ht_host *h, struct ht_lane *l);
+/* The thread went over to the ring it was offered. */
+void ht_host_move(struct ht_host *h, struct ht_lane *l);
+uint64_t ht_ring_class_bytes(unsigned class);
+
+/* attach.c */
+void ht_attach_accept(struct ht_collector *c);
+/* A connection that has something to say. */
+void ht_attach_connection(struct ht_collector *c, struct ht_source *s);
+/* trusted: a connection that we were given, no token needed. */
+void ht_attach_hello(struct ht_collector *c, int fd, bool trusted);
+
+/* guests.c */
+/* Reads what is to be known of a process while it surely lives. */
+struct ht_guest *ht_guest_draft(const struct ht_collector *c, pid_t pid);
+void ht_guest_begin(struct ht_collector *c, struct ht_guest *draft, struct ht_host *h, uint32_t own_pid,
+		    uint8_t kind, struct ht_guest *parent);
+void ht_guest_free(struct ht_guest *i);
+struct ht_guest *ht_guest_live(struct ht_collector *c, pid_t pid);
+/* The image that a lane's thread belongs to; makes a forked child's. NULL: not known yet. */
+struct ht_guest *ht_guest_of_lane(struct ht_collector *c, struct ht_lane *l, const struct ht_fork_note *fork);
+/* Before the first record of a lane is told. */
+void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ticks);
+/* Its process is gone (or, execed, runs another program): it closes when its rings are drained. */
+void ht_guest_ending(struct ht_collector *c, struct ht_guest *i, bool execed);
+/* Drops lanes of dead threads, closes images that ended, frees hosts that nobody maps. */
+void ht_guests_close(struct ht_collector *c);
+/* Looks for dead threads, programs that were replaced, RSS; does nothing until it is time. */
+void ht_guests_look(struct ht_collector *c, uint64_t now_ns);
+/* The trace is about to be closed: everything that runs is told to stop recording. */
+void ht_guests_finish(struct ht_collector *c);
+uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation);
+
+/* drain.c */
+/* One round over all lanes. True: a lane waits for another round. */
+bool ht_drain_round(struct ht_collector *c);
+/* Rounds until what is published now is told. */
+void ht_drain_all(struct ht_collector *c);
+/* Something that a waiting lane may want has been told. of: the image for births and deaths, else the host. */
+void ht_drain_told(struct ht_collector *c, const void *of, uint8_t want, uint64_t what);
+/* Can no other lane of its image (family: of its host) tell what this one misses? */
+bool ht_drain_alone(struct ht_collector *c, const struct ht_lane *l, bool family);
+/* Has any thread published something that was not seen? */
+bool ht_drain_pending(struct ht_collector *c);
+/* Everything that its thread has published is told. */
+bool ht_lane_drained(struct ht_lane *l);
+/* Forgets a lane and hands its slot back. reuse: its thread is surely dead. */
+void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse);
+
+/* event.c */
+/* Tells the record, or says what it must wait for. */
+enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted);
+uint64_t ht_event_time(struct ht_collector *c, struct ht_lane *l, uint64_t ticks);
+
+/* collector.c */
+/* ht_collect_run in parts: says ready, hears hello_fd; closes the trace; frees. The loop stands between. */
+void ht_collector_init(struct ht_collector *c, const struct ht_collect_settings *s);
+void ht_collector_finish(struct ht_collector *c);
+void ht_collector_release(struct ht_collector *c);
+/* Makes the writer, when there is none yet. */
+void ht_collector_begin(struct ht_collector *c);
+uint64_t ht_collector_ns(const struct ht_collector *c); /* since time 0 */
+/* Nothing is written from now on. failure: the writer's words; NULL: the size limit. */
+void ht_collector_stop(struct ht_collector *c, const struct ht_diag *failure);
+/* Changes the tick and the heartbeat when a millisecond has passed. */
+void ht_collector_tick(struct ht_collector *c, uint64_t ticks);
+
+/* watch.c */
+struct ht_watch *ht_watch_new(void);
+void ht_watch_free(struct ht_watch *w);
+void ht_watch_add(struct ht_watch *w, struct ht_source *s);
+void ht_watch_remove(struct ht_watch *w, struct ht_source *s);
+/* A source that is ready, or NULL. look: ask the kernel, even if the helper has not said anything. */
+struct ht_source *ht_watch_next(struct ht_watch *w, bool look);
+/* Sleeps until a source is ready, a thread needs us, or ns have passed. */
+void ht_watch_sleep(struct ht_watch *w, const struct ht_host *hosts, uint64_t ns);
+
+#endif

@@ -1,0 +1,475 @@
+/*
+ * drain: from many rings to one order.
+ *
+ * A round loads all heads once, then merges: a heap of lanes by the ticks of their next records; the first
+ * lane is told until it passes the second. Only what was stamped before the heads were loaded is
+ * told; the rest waits for the next round.
+ *
+ * Clocks alone do not order a free on one thread and a malloc on another, because most frees inherit
+ * an older stamp. Publication does: a death is in its ring before the address can be handed out
+ * again, a birth is in its ring before anybody else can know the address. So a record that does not
+ * fit what was told so far (a birth at a live address, a death of nothing, a fork's child before its
+ * fork, a frame in no known module) waits, and the other lanes go on. What it waits for lies below
+ * heads loaded after it was seen. If a round with such heads ends without it, it is not there, and the
+ * lane goes on without: earliest first, but not while another waiting lane still holds it.
+ *
+ * Images with one thread never wait: there is nobody who could hold anything.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector.h"
+
+#define ALONE_LANES 16 /* look whether all others are empty; with more threads, wait for a round */
+
+/* --- lanes -------------------------------------------------------------------------------- */
+
+static void add_lane(struct ht_collector *c, struct ht_lane *l)
+{
+	if (c->lane_count == c->lane_cap) {
+		c->lane_cap = c->lane_cap ? 2 * c->lane_cap : 64;
+		c->lanes = ht_xrealloc(c->lanes, c->lane_cap, sizeof(struct ht_lane *));
+		c->heap = ht_xrealloc(c->heap, c->lane_cap, sizeof(struct ht_lane *));
+		c->waiting = ht_xrealloc(c->waiting, c->lane_cap, sizeof(struct ht_lane *));
+		c->woken = ht_xrealloc(c->woken, c->lane_cap, sizeof(struct ht_lane *));
+	}
+	c->lanes[c->lane_count++] = l;
+}
+
+static void adopt(struct ht_collector *c, struct ht_host *h, uint32_t index)
+{
+	struct ht_slot *s = ht_host_slot(h, index);
+	struct ht_lane *l = ht_xcalloc(1, sizeof(*l));
+	l->host = h;
+	l->slot = s;
+	l->index = index;
+	l->pid = HT_LOAD_RELAXED(&s->pid);
+	l->tid = HT_LOAD_RELAXED(&s->tid);
+	l->forked = HT_LOAD_RELAXED(&s->forked) == 1;
+	l->fork_token = HT_LOAD_RELAXED(&s->fork_token);
+	l->parent_serial = HT_LOAD_RELAXED(&s->parent_serial);
+	l->handler_of = HT_LOAD_RELAXED(&s->handler_of);
+	l->serial = h->serial[index];
+	l->end_ns = UINT64_MAX;
+	ht_ring_reader_init(&l->reader, (uint8_t *)h->seg + h->ring_offset[index],
+			    ht_ring_class_bytes(h->ring_class[index]), 0);
+	h->lanes++;
+	add_lane(c, l);
+}
+
+/* Slots whose thread has written something. */
+static void adopt_all(struct ht_collector *c)
+{
+	for (struct ht_host *h = c->hosts; h; h = h->next) {
+		uint32_t kept = 0;
+		for (uint32_t i = 0; h->ready && i < h->spare_count; i++) {
+			struct ht_slot *s = ht_host_slot(h, h->spares[i]);
+			/* acquire: pid, tid, ... were stored before the first head */
+			if (HT_LOAD_RELAXED(&s->state) == HT_SLOT_CLAIMED && HT_LOAD_ACQUIRE(&s->head))
+				adopt(c, h, h->spares[i]);
+			else
+				h->spares[kept++] = h->spares[i];
+		}
+		if (h->ready && kept != h->spare_count) {
+			h->spare_count = kept;
+			ht_host_replenish(c, h);
+		}
+	}
+}
+
+/* counted == recorded + lost, for this lane. */
+static void account(struct ht_collector *c, const struct ht_lane *l, bool dead)
+{
+	uint64_t missing = HT_LOAD_RELAXED(&l->slot->counted) - l->recorded;
+	for (unsigned i = 0; i < HT_RING_LOST_COUNT; i++)
+		missing -= HT_LOAD_RELAXED(&l->slot->lost[i]);
+	if (!missing || missing >> 62)
+		return;
+	if (l->damaged)
+		c->totals->lost[HT_LOST_DAMAGED] += missing;
+	else if (c->stopped)
+		c->totals->lost[HT_LOST_FULL_DISK] += missing;
+	else if (!dead)
+		c->totals->lost[HT_LOST_AFTER_CLOSE] += missing;
+	else if (missing <= 2) /* killed between counting and publishing: the call never returned */
+		c->totals->counted -= missing;
+}
+
+void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse)
+{
+	account(c, l, reuse);
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (c->lanes[i] == l) {
+			c->lanes[i] = c->lanes[--c->lane_count];
+			break;
+		}
+	c->exiting -= l->exiting;
+	l->host->lanes--;
+	if (l->image)
+		l->image->lanes--;
+	ht_host_retire(c, l->host, l->index, reuse);
+	free(l->mirror);
+	free(l);
+}
+
+static void damage(struct ht_lane *l)
+{
+	l->damaged = true;
+	l->reader.head = l->reader.at;
+}
+
+static void load_head(struct ht_lane *l)
+{
+	if (l->damaged)
+		return;
+	uint64_t slack = l->offered ? ht_ring_class_bytes(l->offered_class) : 0;
+	if (!ht_ring_head(&l->reader, l->slot, slack)) {
+		damage(l);
+		return;
+	}
+	uint64_t size = l->reader.mask + 1;
+	l->ring_hot |= l->reader.head - l->reader.tail > size / 2 || HT_LOAD_RELAXED(&l->slot->starving);
+}
+
+bool ht_lane_drained(struct ht_lane *l)
+{
+	if (!l->damaged && l->reader.at == l->reader.head)
+		load_head(l);
+	return !l->want && l->queue_at == l->queue_count && !l->linked && l->reader.at == l->reader.head;
+}
+
+bool ht_drain_pending(struct ht_collector *c)
+{
+	for (const struct ht_host *h = c->hosts; h; h = h->next)
+		for (uint32_t i = 0; h->ready && i < h->spare_count; i++)
+			if (HT_LOAD_RELAXED(&ht_host_slot(h, h->spares[i])->head))
+				return true;
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (!c->lanes[i]->damaged && HT_LOAD_RELAXED(&c->lanes[i]->slot->head) != c->lanes[i]->reader.at)
+			return true;
+	return false;
+}
+
+static void prefetch(const struct ht_lane *l, const struct ht_record *r)
+{
+	if (l->image && r->op < HT_REC_FAILED)
+		ht_pairs_prefetch(&l->image->pairs, r->address);
+}
+
+/* The queue is empty: decodes the next records below head. False: there are none. */
+static bool refill(struct ht_collector *c, struct ht_lane *l)
+{
+	l->queue_at = l->queue_count = 0;
+	ht_collector_tick(c, ht_tickclock_now(&c->clock));
+	do {
+		if (l->linked) {
+			ht_ring_release(&l->reader, l->slot, l->reader.at);
+			ht_host_move(l->host, l);
+		}
+		while (l->queue_count < HT_QUEUE && !l->linked) {
+			struct ht_record *r = &l->queue[l->queue_count];
+			enum ht_read e = ht_ring_read(&l->reader, r);
+			if (e == HT_READ_NONE)
+				break;
+			if (e == HT_READ_DAMAGED || (e == HT_READ_LINK && !l->offered)) {
+				damage(l);
+				break;
+			}
+			if (e == HT_READ_LINK) {
+				l->linked = true;
+				break;
+			}
+			if (r->ticks > c->now && r->ticks > ht_tickclock_now(&c->clock))
+				r->ticks = l->reader.ticks = ht_tickclock_now(&c->clock); /* no stamp is of the future */
+			prefetch(l, r);
+			l->queue_count++;
+		}
+	} while (!l->queue_count && l->linked);
+	if (l->queue_count)
+		l->key = l->queue[0].ticks;
+	return l->queue_count > 0;
+}
+
+static bool has_next(struct ht_collector *c, struct ht_lane *l)
+{
+	return l->queue_at < l->queue_count || refill(c, l);
+}
+
+/* Gives back what was told, at most a few times per ring's turn. */
+static void release_told(struct ht_lane *l, bool all)
+{
+	uint64_t told = l->queue_at < l->queue_count ? l->told : l->reader.at;
+	if (l->linked && l->queue_at == l->queue_count)
+		return; /* refill moves */
+	if (told > l->reader.tail && (all || told - l->reader.tail > (l->reader.mask + 1) / 8))
+		ht_ring_release(&l->reader, l->slot, told);
+}
+
+/* --- the heap ----------------------------------------------------------------------------- */
+
+static void sift_down(struct ht_collector *c, size_t i)
+{
+	struct ht_lane *l = c->heap[i];
+	for (;;) {
+		size_t k = 2 * i + 1;
+		if (k >= c->heap_count)
+			break;
+		if (k + 1 < c->heap_count && c->heap[k + 1]->key < c->heap[k]->key)
+			k++;
+		if (c->heap[k]->key >= l->key)
+			break;
+		c->heap[i] = c->heap[k];
+		i = k;
+	}
+	c->heap[i] = l;
+}
+
+static void heap_push(struct ht_collector *c, struct ht_lane *l)
+{
+	size_t i = c->heap_count++;
+	while (i && c->heap[(i - 1) / 2]->key > l->key) {
+		c->heap[i] = c->heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	c->heap[i] = l;
+}
+
+static void heap_pop(struct ht_collector *c)
+{
+	c->heap[0] = c->heap[--c->heap_count];
+	if (c->heap_count)
+		sift_down(c, 0);
+}
+
+/* Up to which ticks the first lane may be told. */
+static uint64_t heap_limit(const struct ht_collector *c)
+{
+	uint64_t limit = c->cutoff;
+	for (size_t i = 1; i < 3 && i < c->heap_count; i++)
+		if (c->heap[i]->key < limit)
+			limit = c->heap[i]->key;
+	return limit;
+}
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+static void wait_for(struct ht_collector *c, struct ht_lane *l, enum ht_want want, uint64_t wanted)
+{
+	l->want = want;
+	l->wanted = wanted;
+	l->wanted_round = c->round;
+	c->waiting[c->waiting_count++] = l;
+}
+
+static void stop_waiting(struct ht_collector *c, size_t i)
+{
+	c->waiting[i]->want = HT_WANT_NOTHING;
+	c->waiting[i] = c->waiting[--c->waiting_count];
+}
+
+static const void *where(const struct ht_lane *l, unsigned want)
+{
+	return want == HT_WANT_BIRTH || want == HT_WANT_DEATH ? (const void *)l->image : (const void *)l->host;
+}
+
+void ht_drain_told(struct ht_collector *c, const void *of, uint8_t want, uint64_t what)
+{
+	for (size_t i = 0; i < c->waiting_count;) {
+		struct ht_lane *l = c->waiting[i];
+		bool its = l->want == want && where(l, want) == of && (want == HT_WANT_MODULE || l->wanted == what);
+		if (!its) {
+			i++;
+			continue;
+		}
+		stop_waiting(c, i);
+		c->woken[c->woken_count++] = l; /* into the heap when the lane that is being told pauses */
+	}
+}
+
+bool ht_drain_alone(struct ht_collector *c, const struct ht_lane *l, bool family)
+{
+	const struct ht_host *h = l->host;
+	for (uint32_t i = 0; i < h->spare_count; i++)
+		if (HT_LOAD_ACQUIRE(&ht_host_slot(h, h->spares[i])->state) != HT_SLOT_SPARE)
+			return false; /* a thread that we have not met */
+	if (h->lanes == 1)
+		return true;
+	if (h->lanes > ALONE_LANES)
+		return false;
+	for (size_t i = 0; i < c->lane_count; i++) {
+		const struct ht_lane *m = c->lanes[i];
+		bool matters = m->host == h && m != l && !m->damaged &&
+			       (family || !m->image || m->image == l->image);
+		if (matters && (m->queue_at < m->queue_count || m->reader.at != HT_LOAD_ACQUIRE(&m->slot->head)))
+			return false;
+	}
+	return true;
+}
+
+static bool fulfils(const struct ht_record *r, unsigned want, uint64_t wanted)
+{
+	switch (want) {
+	case HT_WANT_DEATH:
+		return r->op >= HT_REC_FREE && r->op <= HT_REC_REALLOC_FREE && r->address == wanted;
+	case HT_WANT_BIRTH:
+		return ((r->op >= HT_REC_MALLOC && r->op <= HT_REC_REALLOC) || r->op == HT_REC_REALLOC_UNDO) &&
+		       r->address == wanted;
+	case HT_WANT_FORK:
+		return r->op == HT_REC_FORK && r->extra == wanted;
+	case HT_WANT_LANE:
+		return r->op == HT_REC_THREAD_START;
+	default:
+		return r->op == HT_REC_MODULE;
+	}
+}
+
+/* Is it in what m has not told yet? */
+static bool holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
+{
+	struct ht_ring_reader ahead = m->reader;
+	struct ht_record r;
+	for (uint32_t i = m->queue_at; i < m->queue_count; i++)
+		if (fulfils(&m->queue[i], want, wanted))
+			return true;
+	bool linked = m->linked;
+	for (;;) {
+		if (linked) {
+			if (ahead.base != m->reader.base || !m->offered)
+				return false;
+			ht_ring_reader_move(&ahead, (uint8_t *)m->host->seg + m->offered,
+					    ht_ring_class_bytes(m->offered_class));
+		}
+		enum ht_read e;
+		while ((e = ht_ring_read(&ahead, &r)) == HT_READ_RECORD)
+			if (fulfils(&r, want, wanted))
+				return true;
+		if (e != HT_READ_LINK)
+			return false;
+		linked = true;
+	}
+}
+
+static bool held_by_another(const struct ht_collector *c, const struct ht_lane *l)
+{
+	for (size_t i = 0; i < c->waiting_count; i++) {
+		const struct ht_lane *m = c->waiting[i];
+		if (m != l && m->host == l->host && holds(m, l->want, l->wanted))
+			return true;
+	}
+	return false;
+}
+
+/* Ends the wait of one lane that has seen fresh heads in vain. False: none has. */
+static bool resolve_one(struct ht_collector *c)
+{
+	size_t best = SIZE_MAX, fallback = SIZE_MAX;
+	for (size_t i = 0; i < c->waiting_count; i++) {
+		const struct ht_lane *l = c->waiting[i];
+		if (l->wanted_round >= c->round)
+			continue;
+		if (fallback == SIZE_MAX || l->key < c->waiting[fallback]->key)
+			fallback = i;
+		if ((best == SIZE_MAX || l->key < c->waiting[best]->key) && !held_by_another(c, l))
+			best = i;
+	}
+	if (best == SIZE_MAX)
+		best = fallback;
+	if (best == SIZE_MAX)
+		return false;
+	struct ht_lane *l = c->waiting[best];
+	stop_waiting(c, best);
+	l->resolved = true;
+	heap_push(c, l);
+	return true;
+}
+
+/* --- telling ------------------------------------------------------------------------------ */
+
+/* Tells the first lane's records up to limit. False: it has left the heap's order (empty, or waits). */
+static bool tell_run(struct ht_collector *c, struct ht_lane *l, uint64_t limit)
+{
+	while (l->key <= limit) {
+		const struct ht_record *r = &l->queue[l->queue_at];
+		uint64_t wanted = 0;
+		enum ht_want want = ht_event_tell(c, l, r, &wanted);
+		if (want == HT_WANT_NEVER) {
+			l->queue_at = l->queue_count;
+			l->linked = false;
+			damage(l);
+			return false;
+		}
+		if (want) {
+			wait_for(c, l, want, wanted);
+			release_told(l, true);
+			return false;
+		}
+		l->resolved = false;
+		l->told = r->end;
+		c->moved = true;
+		if (++l->queue_at == l->queue_count) {
+			release_told(l, false);
+			if (!refill(c, l)) {
+				release_told(l, true);
+				return false;
+			}
+		} else {
+			l->key = l->queue[l->queue_at].ticks;
+		}
+		if (c->woken_count)
+			break;
+	}
+	return true;
+}
+
+static void merge(struct ht_collector *c)
+{
+	while (c->heap_count && c->heap[0]->key <= c->cutoff && !c->stopped) {
+		struct ht_lane *l = c->heap[0];
+		if (tell_run(c, l, heap_limit(c)))
+			sift_down(c, 0);
+		else
+			heap_pop(c);
+		while (c->woken_count)
+			heap_push(c, c->woken[--c->woken_count]);
+	}
+}
+
+bool ht_drain_round(struct ht_collector *c)
+{
+	c->round++;
+	c->moved = false;
+	/* A waiting lane must find everything below the heads. */
+	c->now = ht_tickclock_now(&c->clock);
+	c->cutoff = c->waiting_count ? UINT64_MAX : c->now;
+	adopt_all(c);
+	c->heap_count = 0;
+	for (size_t i = 0; i < c->lane_count; i++)
+		load_head(c->lanes[i]);
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (!c->lanes[i]->want && has_next(c, c->lanes[i]))
+			c->heap[c->heap_count++] = c->lanes[i];
+	for (size_t i = c->heap_count / 2; i-- > 0;)
+		sift_down(c, i);
+	merge(c);
+	while (!c->stopped && resolve_one(c))
+		merge(c);
+	for (size_t i = 0; i < c->lane_count; i++) {
+		struct ht_lane *l = c->lanes[i];
+		release_told(l, true);
+		if (l->ring_hot) {
+			HT_STORE_RELAXED(&l->slot->starving, 0);
+			ht_host_offer(l->host, l);
+		}
+	}
+	return c->waiting_count > 0;
+}
+
+/* One round tells what was published before it, unless something waits; a busy target never ends. */
+void ht_drain_all(struct ht_collector *c)
+{
+	for (int i = 0; i < 64 && !c->stopped; i++) {
+		ht_drain_round(c);
+		if (!c->waiting_count && (i > 0 || !c->moved))
+			break;
+	}
+}

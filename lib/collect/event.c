@@ -1,0 +1,454 @@
+/*
+ * event: one record becomes one event of the trace. First everything that the record refers to is
+ * looked up, and if something is missing that another lane may hold, nothing has happened yet and the
+ * record is told again later; then it is told for good.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector.h"
+
+#define FORKS_KEPT 4096u
+
+/* What telling has found out so far. */
+struct telling {
+	struct ht_collector *c;
+	struct ht_lane *l;
+	const struct ht_record *r;
+	enum ht_want want;
+	uint64_t wanted;
+	uint32_t node; /* leaf of its stack */
+};
+
+uint64_t ht_event_time(struct ht_collector *c, struct ht_lane *l, uint64_t ticks)
+{
+	if (ticks != l->last_ticks) {
+		l->last_ticks = ticks;
+		l->ticks_ns = ticks ? ht_tickclock_ns(&c->clock, ticks) : 0;
+	}
+	return l->ticks_ns > l->last_ns ? l->ticks_ns : l->last_ns;
+}
+
+/* --- stacks ------------------------------------------------------------------------------- */
+
+/* Resolves a frame that was not seen before. False: its module may still come. */
+static bool new_frame(struct telling *t, struct ht_node_cache *place, const struct ht_node_cache *key, unsigned end)
+{
+	struct ht_guest *image = t->l->image;
+	uint64_t pc = key->pc & ~(1ull << 63);
+	const struct ht_mapping *m = ht_space_find(image->space, t->l->generation, pc - 1);
+	if (!m && !t->l->resolved && !ht_drain_alone(t->c, t->l, true)) {
+		t->want = HT_WANT_MODULE;
+		t->wanted = pc;
+		return false;
+	}
+	if (!m)
+		m = ht_space_settle(image->space, t->l->generation, pc - 1);
+	bool known = m->module != HT_NO_MODULE;
+	struct ht_stack_node n = {
+		.parent = key->parent,
+		.module = known ? m->module + 1 : 0,
+		.address = known ? pc - m->bias : pc,
+		.cfa_delta = key->delta,
+		.flags = key->pc >> 63 ? HT_FRAME_GUESS : 0,
+		.end = (uint8_t)end,
+	};
+	uint32_t node = ht_intern_node(&t->c->intern, &n);
+	if (node == HT_NODE_REFUSED) {
+		t->node = HT_NODE_REFUSED;
+		return true;
+	}
+	/* interning may have grown the cache */
+	place = ht_intern_place(&t->c->intern, key->parent, key->view, key->pc, key->delta ^ end << 28);
+	*place = *key;
+	place->delta ^= end << 28;
+	place->node = node;
+	t->node = node;
+	return true;
+}
+
+/* Copies frame i of the record, once. */
+static void read_frame(const struct ht_record *r, unsigned i, struct ht_node_cache *key)
+{
+	if (r->flags & HT_REC_WIDE) {
+		uint64_t delta = HT_LOAD_RELAXED(&r->words[2 * i + 1]);
+		key->pc = HT_LOAD_RELAXED(&r->words[2 * i]);
+		key->delta = delta >> 28 ? 0 : (uint32_t)delta;
+	} else {
+		uint64_t w = HT_LOAD_RELAXED(&r->words[i]);
+		key->pc = (w & ((1ull << 47) - 1)) | (w >> 47 & 1) << 63;
+		key->delta = (uint32_t)(w >> 48);
+	}
+}
+
+/* Brings the mirror up to date; t->node is the leaf. False: wait (see t->want) or damaged. */
+static bool apply_stack(struct telling *t)
+{
+	struct ht_lane *l = t->l;
+	const struct ht_record *r = t->r;
+	bool absolute = r->flags & (HT_REC_ABS | HT_REC_ASIDE), aside = r->flags & HT_REC_ASIDE;
+	uint32_t depth = absolute ? 0 : r->kept;
+	unsigned end = absolute ? r->kept & 7 : 0;
+	if (depth > l->depth) {
+		t->want = HT_WANT_NEVER; /* keeps what it never had */
+		return false;
+	}
+	if (!aside && depth + r->frames > l->mirror_cap) {
+		l->mirror_cap = (depth + r->frames) * 2 + 64;
+		l->mirror = ht_xrealloc(l->mirror, l->mirror_cap, sizeof(*l->mirror));
+	}
+	t->node = depth ? l->mirror[depth - 1] : 0;
+	struct ht_node_cache key = {.view = l->view};
+	for (unsigned i = r->frames; i-- > 0;) {
+		read_frame(r, i, &key);
+		key.parent = t->node;
+		if (t->node != HT_NODE_REFUSED) {
+			struct ht_node_cache *place = ht_intern_place(&t->c->intern, key.parent, key.view, key.pc,
+								      key.delta ^ end << 28);
+			if (ht_intern_hit(place, key.parent, key.view, key.pc, key.delta ^ end << 28))
+				t->node = place->node;
+			else if (!new_frame(t, place, &key, end))
+				return false;
+		}
+		if (!aside)
+			l->mirror[depth] = t->node;
+		depth++;
+		end = 0;
+	}
+	if (!aside)
+		l->depth = depth;
+	return true;
+}
+
+static struct ht_event new_event(struct telling *t, unsigned op)
+{
+	const struct ht_record *r = t->r;
+	struct ht_lane *l = t->l;
+	struct ht_event e = {
+		.op = (uint8_t)op,
+		.stamped = (r->flags & HT_REC_STAMP) != 0,
+		.thread = l->thread,
+		.time = ht_event_time(t->c, l, r->ticks),
+		.address = r->address,
+		.size = r->size,
+		.extra = r->extra,
+		.extra2 = r->extra2,
+	};
+	if (r->flags & HT_REC_STACK) {
+		e.stack = t->node == HT_NODE_REFUSED ? 0 : t->node;
+		e.new_machine = l->after_aside || (r->flags & (HT_REC_ABS | HT_REC_ASIDE));
+		l->after_aside = (r->flags & HT_REC_ASIDE) != 0;
+	}
+	return e;
+}
+
+static uint64_t write_event(struct telling *t, struct ht_event *e)
+{
+	t->l->last_ns = e->time;
+	t->c->totals->events++;
+	return ht_trace_writer_event(t->c->writer, e);
+}
+
+/* --- births and deaths -------------------------------------------------------------------- */
+
+static void implied_free(struct telling *t, struct ht_pair *old)
+{
+	struct ht_event e = {
+		.op = HT_OP_IMPLIED_FREE,
+		.thread = t->l->thread,
+		.time = ht_event_time(t->c, t->l, t->r->ticks),
+		.seq = ht_pair_seq(old),
+	};
+	write_event(t, &e);
+	t->c->totals->implied_frees++;
+	t->c->totals->deaths++;
+	ht_pairs_remove(&t->l->image->pairs, old);
+}
+
+static bool tell_birth(struct telling *t)
+{
+	struct ht_guest *image = t->l->image;
+	uint64_t address = t->r->address;
+	struct ht_pair *old = ht_pairs_find(&image->pairs, address);
+	if (old && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
+		t->want = HT_WANT_DEATH;
+		t->wanted = address;
+		return false;
+	}
+	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
+		return false;
+	if (old)
+		implied_free(t, old);
+	struct ht_event e = new_event(t, t->r->op);
+	e.unpaired = !ht_pairs_room(&image->pairs, address, t->c->totals->births, e.time);
+	uint64_t seq = write_event(t, &e);
+	if (!e.unpaired)
+		ht_pairs_add(&image->pairs, address, seq, e.time);
+	t->c->totals->births++;
+	t->c->totals->requested_bytes += e.size;
+	if (t->c->waiting_count)
+		ht_drain_told(t->c, image, HT_WANT_BIRTH, address);
+	return true;
+}
+
+static bool tell_death(struct telling *t)
+{
+	struct ht_guest *image = t->l->image;
+	uint64_t address = t->r->address;
+	struct ht_pair *pair = ht_pairs_find(&image->pairs, address);
+	if (!pair && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
+		t->want = HT_WANT_BIRTH;
+		t->wanted = address;
+		return false;
+	}
+	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
+		return false;
+	bool half = t->r->op == HT_REC_REALLOC_FREE;
+	struct ht_event e;
+	if (pair) {
+		e = new_event(t, t->r->op);
+		e.seq = ht_pair_seq(pair);
+		uint64_t birth = ht_pair_birth(pair);
+		if (birth > e.time) { /* born on another thread after our last stamp */
+			e.time = birth;
+			e.stamped = true;
+		}
+		if (half)
+			t->l->undo = (typeof(t->l->undo)){address, e.seq, birth, true, true};
+		ht_pairs_remove(&image->pairs, pair);
+		t->c->totals->deaths++;
+	} else {
+		e = new_event(t, half ? HT_OP_REALLOC_FREE_UNKNOWN : HT_OP_FREE_UNKNOWN);
+		if (half)
+			t->l->undo = (typeof(t->l->undo)){.any = true};
+		t->c->totals->unknown_frees++;
+	}
+	write_event(t, &e);
+	if (t->c->waiting_count)
+		ht_drain_told(t->c, image, HT_WANT_DEATH, address);
+	return true;
+}
+
+static bool tell_undo(struct telling *t)
+{
+	struct ht_lane *l = t->l;
+	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
+		return false;
+	struct ht_event e = new_event(t, HT_OP_REALLOC_UNDO);
+	write_event(t, &e);
+	t->c->totals->undone_reallocs++;
+	if (l->undo.known && !ht_pairs_find(&l->image->pairs, l->undo.address) &&
+	    ht_pairs_room(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth)) {
+		ht_pairs_add(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth);
+		if (t->c->waiting_count)
+			ht_drain_told(t->c, l->image, HT_WANT_BIRTH, l->undo.address);
+	}
+	l->undo = (typeof(l->undo)){0};
+	return true;
+}
+
+/* --- the others --------------------------------------------------------------------------- */
+
+static void note_fork(struct telling *t, struct ht_event *e)
+{
+	struct ht_host *h = t->l->host;
+	uint64_t number = ++t->c->next_fork;
+	if (h->fork_count == FORKS_KEPT) { /* children that exec'd without an event never ask */
+		memmove(h->forks, h->forks + FORKS_KEPT / 2, FORKS_KEPT / 2 * sizeof(*h->forks));
+		h->fork_count = FORKS_KEPT / 2;
+	}
+	if (h->fork_count == h->fork_cap) {
+		h->fork_cap = h->fork_cap ? 2 * h->fork_cap : 16;
+		h->forks = ht_xrealloc(h->forks, h->fork_cap, sizeof(*h->forks));
+	}
+	h->forks[h->fork_count++] = (struct ht_fork_note){t->r->extra, number, t->l->image};
+	e->extra = number;
+}
+
+static uint64_t thread_of_serial(const struct ht_collector *c, uint64_t serial)
+{
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (c->lanes[i]->serial == serial && c->lanes[i]->image)
+			return c->lanes[i]->thread + 1ull;
+	return 0;
+}
+
+/* Events that touch no block. */
+static bool tell_other(struct telling *t)
+{
+	struct ht_collector *c = t->c;
+	struct ht_lane *l = t->l;
+	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
+		return false;
+	struct ht_event e = new_event(t, t->r->op);
+	switch (t->r->op) {
+	case HT_REC_FAILED:
+		c->totals->failed_calls++;
+		break;
+	case HT_REC_FORK:
+		note_fork(t, &e);
+		break;
+	case HT_REC_THREAD_START:
+		l->start_pc = t->r->address;
+		e.extra = thread_of_serial(c, t->r->extra);
+		break;
+	case HT_REC_THREAD_EXIT:
+		l->end_ns = e.time;
+		c->exiting += !l->exiting;
+		l->exiting = true;
+		break;
+	default:
+		break;
+	}
+	write_event(t, &e);
+	if (t->r->op == HT_REC_FORK && c->waiting_count)
+		ht_drain_told(c, l->host, HT_WANT_FORK, t->r->extra);
+	return true;
+}
+
+static void tell_module(struct telling *t)
+{
+	struct ht_collector *c = t->c;
+	struct ht_guest *image = t->l->image;
+	uint64_t words[HT_RECORD_MAX / 8];
+	struct ht_ring_module m;
+	size_t bytes = 8u * t->r->count;
+	for (unsigned i = 0; i < t->r->count && i < HT_RECORD_MAX / 8; i++)
+		words[i] = HT_LOAD_RELAXED(&t->r->words[i]);
+	if (bytes < sizeof(m))
+		return;
+	memcpy(&m, words, sizeof(m));
+	if (m.path_len > bytes - sizeof(m) || m.end <= m.start)
+		return;
+	struct ht_module k = {
+		.build_id_len = m.build_id_len <= HT_BUILD_ID_MAX ? (uint8_t)m.build_id_len : 0,
+		.size = m.end - m.bias,
+		.bias = m.bias,
+		.image = image->id,
+		.text_vaddr = m.text_vaddr,
+		.text_size = m.text_size,
+		.text_offset = m.text_offset,
+	};
+	memcpy(k.build_id, m.build_id, k.build_id_len);
+	k.path = m.path_len ? ht_intern_string(&c->intern, (const char *)words + sizeof(m), m.path_len)
+			    : image->strings.exe;
+	uint32_t id = ht_intern_module(&c->intern, &k);
+	if (id == UINT32_MAX)
+		return;
+	ht_space_add(image->space, &(struct ht_mapping){m.generation, m.start, m.end, m.bias, id});
+	if (c->waiting_count)
+		ht_drain_told(c, t->l->host, HT_WANT_MODULE, 0);
+}
+
+static void tell_name(struct telling *t)
+{
+	uint64_t words[2] = {HT_LOAD_RELAXED(&t->r->words[0]), HT_LOAD_RELAXED(&t->r->words[1])};
+	const char *name = (const char *)words;
+	t->l->name = ht_intern_string(&t->c->intern, name, strnlen(name, sizeof(words)));
+}
+
+/* --- whose lane it is --------------------------------------------------------------------- */
+
+static const struct ht_fork_note *find_fork(const struct ht_lane *l)
+{
+	for (size_t i = l->host->fork_count; i-- > 0;)
+		if (l->host->forks[i].token == l->fork_token)
+			return &l->host->forks[i];
+	return NULL;
+}
+
+static bool wait_for_lane(struct telling *t, uint64_t what)
+{
+	t->want = HT_WANT_LANE;
+	t->wanted = what;
+	return false;
+}
+
+/* A slot for a thread's signal handlers: same image, same thread. */
+static bool join_thread(struct telling *t)
+{
+	struct ht_lane *l = t->l;
+	for (size_t i = 0; i < t->c->lane_count; i++) {
+		const struct ht_lane *m = t->c->lanes[i];
+		if (m->serial != l->handler_of || !m->image)
+			continue;
+		l->image = m->image;
+		l->thread = m->thread;
+		l->image->lanes++;
+		l->view = ht_guest_view(t->c, l->image, l->generation);
+		return true;
+	}
+	if (!l->resolved)
+		return wait_for_lane(t, l->handler_of);
+	l->handler_of = 0; /* its thread's lane was lost: a thread of its own then */
+	return true;
+}
+
+/* The lane's first record: which image? False: wait for the fork that made it. */
+static bool find_image(struct telling *t)
+{
+	struct ht_lane *l = t->l;
+	const struct ht_fork_note *fork = NULL;
+	if (l->handler_of && (!join_thread(t) || l->image))
+		return l->image != NULL;
+	if (l->forked && l->fork_token) {
+		fork = find_fork(l);
+		if (!fork && !l->resolved && !ht_drain_alone(t->c, l, true)) {
+			t->want = HT_WANT_FORK;
+			t->wanted = l->fork_token;
+			return false;
+		}
+	}
+	l->image = ht_guest_of_lane(t->c, l, fork);
+	if (!l->image) /* a thread of a child whose first lane still waits */
+		return wait_for_lane(t, l->pid);
+	ht_guest_lane_starts(t->c, l, t->r->ticks);
+	if (t->c->waiting_count) {
+		ht_drain_told(t->c, l->host, HT_WANT_LANE, l->pid);
+		ht_drain_told(t->c, l->host, HT_WANT_LANE, l->serial);
+	}
+	return true;
+}
+
+enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted)
+{
+	struct telling t = {.c = c, .l = l, .r = r};
+	bool told = l->image || find_image(&t);
+	if (told) {
+		switch (r->op) {
+		case HT_REC_MALLOC:
+		case HT_REC_CALLOC:
+		case HT_REC_ALIGNED:
+		case HT_REC_NEW:
+		case HT_REC_REALLOC:
+			told = tell_birth(&t);
+			break;
+		case HT_REC_FREE:
+		case HT_REC_DELETE:
+		case HT_REC_REALLOC_FREE:
+			told = tell_death(&t);
+			break;
+		case HT_REC_REALLOC_UNDO:
+			told = tell_undo(&t);
+			break;
+		case HT_REC_GENERATION:
+			l->generation = r->address;
+			l->view = ht_guest_view(c, l->image, l->generation);
+			break;
+		case HT_REC_MODULE:
+			tell_module(&t);
+			break;
+		case HT_REC_NAME:
+			tell_name(&t);
+			break;
+		default:
+			told = tell_other(&t);
+		}
+	}
+	if (told && r->op < 32) {
+		l->recorded++;
+		c->totals->recorded++;
+	}
+	*wanted = t.wanted;
+	return t.want;
+}

@@ -1,0 +1,513 @@
+/*
+ * guests: images being recorded: one program in one process, from its hello or its first event after a fork to its end.
+ *
+ * One is LIVE until its process dies or becomes another program, ENDING until its rings are
+ * drained, then CLOSED. A process that dies leaves everything it committed in the rings, so nothing
+ * depends on how it died.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "collector.h"
+#include "procfs.h"
+
+#define SECOND 1000000000ull
+#define LOOK_EXITING (20 * 1000000ull)
+#define LINGER (50 * 1000000ull)
+
+/* --- birth -------------------------------------------------------------------------------- */
+
+struct ht_guest *ht_guest_live(struct ht_collector *c, pid_t pid)
+{
+	for (struct ht_guest *i = c->images; i; i = i->next)
+		if (i->pid == pid && i->state == HT_GUEST_LIVE)
+			return i;
+	return NULL;
+}
+
+static struct ht_guest *image_in_host(struct ht_collector *c, const struct ht_host *h, uint32_t own_pid)
+{
+	struct ht_guest *found = NULL;
+	for (struct ht_guest *i = c->images; i; i = i->next)
+		if (i->host == h && i->own_pid == own_pid && (!found || i->state == HT_GUEST_LIVE))
+			found = i;
+	return found;
+}
+
+static void keep_argv(const struct ht_collector *c, struct ht_guest *i)
+{
+	int keep = c->settings->argv;
+	if (keep == HT_ARGV_NONE)
+		return;
+	ht_proc_cmdline(i->pid, &i->argv_bytes);
+	if (keep == HT_ARGV_FIRST)
+		i->argv_bytes.len = strnlen((char *)i->argv_bytes.data, i->argv_bytes.len);
+}
+
+static void watch_process(struct ht_collector *c, struct ht_guest *i)
+{
+	i->process = (struct ht_source){.kind = HT_SOURCE_IMAGE, .fd = -1, .image = i};
+	if (i->pid)
+		i->process.fd = (int)syscall(SYS_pidfd_open, i->pid, 0);
+	if (i->process.fd >= 0)
+		ht_watch_add(c->watch, &i->process);
+	else if (!i->pid || !ht_proc_alive(i->pid))
+		ht_guest_ending(c, i, false); /* gone already */
+}
+
+/* What only a living process can be asked; it may be gone a moment after it was answered. */
+struct ht_guest *ht_guest_draft(const struct ht_collector *c, pid_t pid)
+{
+	struct ht_guest *i = ht_xcalloc(1, sizeof(*i));
+	char path[4096];
+	i->pid = pid;
+	ht_proc_exe_id(pid, &i->exe_dev, &i->exe_ino);
+	ht_proc_exe(pid, path, sizeof(path));
+	i->exe_path = ht_xstrdup(path);
+	keep_argv(c, i);
+	return i;
+}
+
+static struct ht_guest *draft_of_parent(pid_t pid, const struct ht_guest *parent)
+{
+	struct ht_guest *i = ht_xcalloc(1, sizeof(*i));
+	i->pid = pid;
+	i->exe_dev = parent->exe_dev;
+	i->exe_ino = parent->exe_ino;
+	i->exe_path = ht_xstrdup(parent->exe_path);
+	ht_buf_append(&i->argv_bytes, parent->argv_bytes.data, parent->argv_bytes.len);
+	return i;
+}
+
+void ht_guest_free(struct ht_guest *i)
+{
+	if (i->space)
+		ht_pairs_release(&i->pairs);
+	ht_space_release(i->space);
+	free(i->views);
+	free(i->exe_path);
+	ht_buf_release(&i->argv_bytes);
+	free(i);
+}
+
+void ht_guest_begin(struct ht_collector *c, struct ht_guest *i, struct ht_host *h, uint32_t own_pid, uint8_t kind,
+		    struct ht_guest *parent)
+{
+	i->host = h;
+	i->parent = parent;
+	i->kind = kind;
+	i->own_pid = own_pid;
+	i->wait_status = -1;
+	i->end_ns = UINT64_MAX;
+	i->start_ns = ht_collector_ns(c);
+	i->next_sample = i->start_ns;
+	ht_pairs_init(&i->pairs, &c->memory_used, c->memory_cap);
+	i->space = ht_space_new(kind == HT_IMAGE_FORK && parent ? parent->space : NULL);
+	h->images++;
+	h->ready = true;
+	c->image_count++;
+	c->result.processes += kind != HT_IMAGE_EXEC || !parent || parent->pid != i->pid;
+	i->next = c->images;
+	c->images = i;
+	watch_process(c, i);
+}
+
+/* The child's pid in our namespace; 0 = it is not to be found, or dead. */
+static pid_t map_pid(const struct ht_host *h, const struct ht_guest *parent, uint32_t own_pid)
+{
+	struct stat s;
+	bool nested = h->nested || !parent || (uint32_t)parent->pid != parent->own_pid;
+	if (!nested && own_pid > parent->own_pid)
+		return (pid_t)own_pid; /* numbers rise: it is of our namespace */
+	if (fstat(h->fd, &s))
+		return 0;
+	/* either the numbers began again, or the child is in a namespace of its own */
+	if (!nested && ht_proc_maps_memfd((pid_t)own_pid, s.st_ino))
+		return (pid_t)own_pid;
+	return ht_proc_find_nested(own_pid, s.st_ino);
+}
+
+static struct ht_guest *parent_by_serial(const struct ht_collector *c, uint64_t serial)
+{
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (c->lanes[i]->serial == serial)
+			return c->lanes[i]->image;
+	return NULL;
+}
+
+static struct ht_guest *forked_child(struct ht_collector *c, struct ht_lane *l, const struct ht_fork_note *fork)
+{
+	struct ht_host *h = l->host;
+	struct ht_guest *before = image_in_host(c, h, l->pid);
+	struct ht_guest *parent = fork ? fork->image : parent_by_serial(c, l->parent_serial);
+	if (before && before->state == HT_GUEST_LIVE && before != parent)
+		ht_guest_ending(c, before, false); /* its number was given to another process */
+	pid_t pid = map_pid(h, parent, l->pid);
+	struct ht_guest *i = parent && parent->exe_path ? draft_of_parent(pid, parent) : ht_guest_draft(c, pid);
+	ht_guest_begin(c, i, h, l->pid, HT_IMAGE_FORK, parent);
+	if (fork) {
+		i->fork_number = fork->number;
+		size_t at = (size_t)(fork - h->forks);
+		memmove(&h->forks[at], &h->forks[at + 1], (--h->fork_count - at) * sizeof(*h->forks));
+	}
+	return i;
+}
+
+struct ht_guest *ht_guest_of_lane(struct ht_collector *c, struct ht_lane *l, const struct ht_fork_note *fork)
+{
+	if (l->forked)
+		return forked_child(c, l, fork);
+	struct ht_guest *i = image_in_host(c, l->host, l->pid);
+	if (!i && l->resolved)
+		i = forked_child(c, l, NULL);
+	return i;
+}
+
+/* --- in the trace ------------------------------------------------------------------------- */
+
+static struct ht_guest *recorded_parent(const struct ht_guest *i)
+{
+	return i->parent && i->parent->registered ? i->parent : NULL;
+}
+
+static void describe(const struct ht_guest *i, struct ht_image *t)
+{
+	struct ht_guest *parent = recorded_parent(i);
+	*t = (struct ht_image){
+		.pid = i->own_pid,
+		.parent = parent ? parent->id + 1 : 0,
+		.kind = i->kind,
+		.fork_number = i->fork_number,
+		.exe = i->strings.exe,
+		.argv = i->strings.argv,
+		.start_ns = i->start_ns,
+		.end_ns = i->end_ns,
+		.wait_status = i->wait_status,
+	};
+}
+
+/* Gives the image its id. at: ns of its first event. */
+static void register_image(struct ht_collector *c, struct ht_guest *i, uint64_t at)
+{
+	struct ht_image t;
+	if (i->registered)
+		return;
+	ht_collector_begin(c);
+	if (at < i->start_ns || i->kind == HT_IMAGE_FORK)
+		i->start_ns = at;
+	i->strings.exe = ht_intern_string(&c->intern, i->exe_path, strlen(i->exe_path));
+	i->strings.argv = ht_intern_string(&c->intern, (char *)i->argv_bytes.data, i->argv_bytes.len);
+	describe(i, &t);
+	i->id = ht_trace_writer_image(c->writer, &t);
+	i->registered = true;
+}
+
+static void write_life(struct ht_collector *c, const struct ht_guest *i, unsigned op, uint64_t at)
+{
+	struct ht_event e = {.op = (uint8_t)op, .stamped = true, .thread = i->thread, .time = at};
+	if (op == HT_OP_IMAGE_END && i->wait_status != -1)
+		e.extra = (uint64_t)(uint32_t)i->wait_status + 1;
+	ht_trace_writer_event(c->writer, &e);
+	c->totals->events++;
+}
+
+static void start_image(struct ht_collector *c, struct ht_guest *i, uint32_t thread)
+{
+	if (i->started)
+		return;
+	i->started = true;
+	i->thread = thread;
+	write_life(c, i, HT_OP_IMAGE_START, i->start_ns);
+}
+
+/* An image that never had an event still has a beginning and an end. */
+static void start_without_lane(struct ht_collector *c, struct ht_guest *i)
+{
+	register_image(c, i, i->start_ns);
+	if (i->started)
+		return;
+	struct ht_thread_info t = {.image = i->id,
+				   .tid = i->own_pid,
+				   .serial = ++c->next_serial,
+				   .start_ns = i->start_ns,
+				   .end_ns = UINT64_MAX};
+	start_image(c, i, ht_trace_writer_thread(c->writer, &t));
+}
+
+static struct ht_thread_info thread_info(struct ht_collector *c, const struct ht_lane *l)
+{
+	struct ht_thread_info t = {
+		.image = l->image->id,
+		.tid = l->tid,
+		.serial = l->serial,
+		.start_ns = l->start_ns,
+		.end_ns = l->end_ns,
+		.name = l->name,
+	};
+	if (l->start_pc) {
+		const struct ht_mapping *m = ht_space_nearest(l->image->space, l->generation, l->start_pc);
+		struct ht_stack_node n = {
+			.module = m && m->module != HT_NO_MODULE ? m->module + 1 : 0,
+			.address = m ? l->start_pc - m->bias : l->start_pc,
+			.flags = HT_FRAME_SIGNAL, /* exact, no return address */
+		};
+		uint32_t node = ht_intern_node(&c->intern, &n);
+		t.start_routine = node == HT_NODE_REFUSED ? 0 : node;
+	}
+	return t;
+}
+
+static void read_name(struct ht_collector *c, struct ht_lane *l)
+{
+	char name[16];
+	if (!l->image->pid || l->image->host->nested || (uint32_t)l->image->pid != l->image->own_pid)
+		return;
+	ht_proc_comm(l->image->pid, (pid_t)l->tid, name);
+	if (name[0])
+		l->name = ht_intern_string(&c->intern, name, strlen(name));
+}
+
+void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ticks)
+{
+	struct ht_guest *i = l->image;
+	l->start_ns = ht_event_time(c, l, ticks ? ticks : c->now);
+	register_image(c, i, l->start_ns);
+	i->lanes++;
+	l->view = ht_guest_view(c, i, l->generation);
+	read_name(c, l);
+	struct ht_thread_info t = thread_info(c, l);
+	l->thread = ht_trace_writer_thread(c->writer, &t);
+	start_image(c, i, l->thread);
+}
+
+uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation)
+{
+	for (uint32_t k = i->view_count; k-- > 0;)
+		if (i->views[k].generation == generation)
+			return i->views[k].view;
+	if (i->view_count == i->view_cap) {
+		i->view_cap = i->view_cap ? 2 * i->view_cap : 2;
+		i->views = ht_xrealloc(i->views, i->view_cap, sizeof(*i->views));
+	}
+	i->views[i->view_count++] = (struct ht_view){generation, ++c->next_view};
+	return c->next_view;
+}
+
+/* --- samples ------------------------------------------------------------------------------ */
+
+static void sample(struct ht_collector *c, struct ht_guest *i, uint64_t now)
+{
+	static const uint64_t early[] = {10, 100, 300, 1000}; /* ms after the start */
+	struct ht_sample s = {.time = now, .image = i->id};
+	i->next_sample = now + SECOND;
+	for (unsigned k = 0; k < HT_ARRAY_SIZE(early); k++)
+		if (i->start_ns + early[k] * 1000000 > now) {
+			i->next_sample = i->start_ns + early[k] * 1000000;
+			break;
+		}
+	s.rss_bytes = i->pid ? ht_proc_rss(i->pid, &s.threads) : 0;
+	if (!s.rss_bytes)
+		return; /* gone, or a zombie */
+	ht_trace_writer_sample(c->writer, &s);
+	if (s.rss_bytes > c->result.peak_rss)
+		c->result.peak_rss = s.rss_bytes;
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+void ht_guest_ending(struct ht_collector *c, struct ht_guest *i, bool execed)
+{
+	if (i->state != HT_GUEST_LIVE)
+		return;
+	i->state = HT_GUEST_ENDING;
+	i->execed = execed;
+	i->end_ns = ht_collector_ns(c);
+	if (i->process.fd >= 0) {
+		ht_watch_remove(c->watch, &i->process);
+		close(i->process.fd);
+		i->process.fd = -1;
+	}
+}
+
+static void drop_lane(struct ht_collector *c, struct ht_lane *l, bool reuse)
+{
+	if (l->image && !l->handler_of && !c->stopped) {
+		if (l->end_ns == UINT64_MAX && reuse)
+			l->end_ns = l->last_ns;
+		struct ht_thread_info t = thread_info(c, l);
+		ht_trace_writer_thread_update(c->writer, l->thread, &t);
+	}
+	ht_lane_drop(c, l, reuse);
+}
+
+/* Drops the image's lanes that are drained. False: some are not. */
+static bool drop_lanes(struct ht_collector *c, struct ht_guest *i)
+{
+	bool all = true;
+	for (size_t k = c->lane_count; k-- > 0;) {
+		struct ht_lane *l = c->lanes[k];
+		if (l->image != i)
+			continue;
+		if (c->stopped || ht_lane_drained(l))
+			drop_lane(c, l, i->pid != 0);
+		else
+			all = false;
+	}
+	return all;
+}
+
+/* A thread of it that nobody has met yet: its slot is claimed but not adopted, or adopted and not told. */
+static bool has_strangers(const struct ht_collector *c, const struct ht_guest *i)
+{
+	for (size_t k = 0; k < c->lane_count; k++)
+		if (!c->lanes[k]->image && c->lanes[k]->host == i->host && c->lanes[k]->pid == i->own_pid)
+			return true;
+	return false;
+}
+
+static void take_totals(struct ht_collector *c, struct ht_host *h)
+{
+	struct ht_collect_result *r = &c->result;
+	r->segment_flags |= HT_LOAD_RELAXED(&h->seg->flags);
+	if (!r->off_reason)
+		r->off_reason = HT_LOAD_RELAXED(&h->seg->off_reason);
+	if (!r->shadowed_by[0] && h->seg->shadowed_by[0])
+		memcpy(r->shadowed_by, h->seg->shadowed_by, sizeof(r->shadowed_by) - 1);
+}
+
+static void close_image(struct ht_collector *c, struct ht_guest *i)
+{
+	struct ht_image t;
+	if (!c->stopped) {
+		start_without_lane(c, i);
+		write_life(c, i, HT_OP_IMAGE_END, i->end_ns);
+		describe(i, &t);
+		ht_trace_writer_image_update(c->writer, i->id, &t);
+	}
+	ht_pairs_release(&i->pairs);
+	ht_space_release(i->space);
+	free(i->views);
+	i->space = NULL;
+	i->views = NULL;
+	i->state = HT_GUEST_CLOSED;
+	take_totals(c, i->host);
+	i->host->images--;
+	i->host = NULL;
+	i->next = c->closed;
+	c->closed = i;
+}
+
+/* Its wait status is on its way. */
+static bool status_awaited(const struct ht_collector *c, const struct ht_guest *i)
+{
+	return !i->execed && i->pid && i->pid == c->command && !c->command_ended && !c->control_closed;
+}
+
+static void close_images(struct ht_collector *c)
+{
+	for (struct ht_guest **p = &c->images; *p;) {
+		struct ht_guest *i = *p;
+		if (i->state != HT_GUEST_ENDING || status_awaited(c, i) || !drop_lanes(c, i) ||
+		    (has_strangers(c, i) && !c->stopped)) {
+			p = &i->next;
+			continue;
+		}
+		if (!i->execed && i->pid && i->pid == c->command && c->command_ended)
+			i->wait_status = c->command_status;
+		*p = i->next;
+		close_image(c, i);
+	}
+}
+
+/* A host without images may still be mapped by a child that has not allocated yet. */
+static void free_hosts(struct ht_collector *c)
+{
+	uint64_t now = ht_collector_ns(c);
+	for (struct ht_host *h = c->hosts, *next; h; h = next) {
+		next = h->next;
+		if (h->images || h->lanes || !h->ready || now < h->next_look)
+			continue;
+		h->next_look = now + LINGER;
+		if (!(c->settings->follow & HT_FOLLOW_FORK) || c->stopped || !ht_host_mapped(h))
+			ht_host_free(c, h);
+	}
+}
+
+void ht_guests_close(struct ht_collector *c)
+{
+	for (size_t k = c->lane_count; k-- > 0;)
+		if (c->lanes[k]->gone && ht_lane_drained(c->lanes[k]))
+			drop_lane(c, c->lanes[k], true);
+	close_images(c);
+	free_hosts(c);
+}
+
+/* --- looking around ----------------------------------------------------------------------- */
+
+static void look_for_dead_threads(struct ht_collector *c, bool only_exiting)
+{
+	for (size_t k = 0; k < c->lane_count; k++) {
+		struct ht_lane *l = c->lanes[k];
+		if (l->gone || !l->image || !l->image->pid || (only_exiting && !l->exiting))
+			continue;
+		bool nested = l->image->host->nested || (uint32_t)l->image->pid != l->image->own_pid;
+		l->gone = l->image->state == HT_GUEST_LIVE &&
+			  !ht_proc_thread_alive(l->image->pid, (pid_t)l->tid, nested);
+	}
+}
+
+/* Another program than the one that said hello, and it did not: static, or with other privileges. */
+static void look_for_exec(struct ht_collector *c, struct ht_guest *i)
+{
+	uint64_t dev, ino;
+	if (i->exe_ino && ht_proc_exe_id(i->pid, &dev, &ino) && (dev != i->exe_dev || ino != i->exe_ino))
+		ht_guest_ending(c, i, true);
+}
+
+void ht_guests_look(struct ht_collector *c, uint64_t now)
+{
+	for (struct ht_guest *i = c->images; i; i = i->next)
+		if (i->state == HT_GUEST_LIVE && i->registered && now >= i->next_sample)
+			sample(c, i, now);
+	if (c->exiting && now >= c->next_look_exiting) {
+		c->next_look_exiting = now + LOOK_EXITING;
+		look_for_dead_threads(c, true);
+	}
+	if (now < c->next_look)
+		return;
+	c->next_look = now + SECOND;
+	look_for_dead_threads(c, false);
+	for (struct ht_guest *i = c->images; i; i = i->next)
+		if (i->state == HT_GUEST_LIVE && i->pid)
+			look_for_exec(c, i);
+}
+
+static void name_running(struct ht_collector *c, struct ht_guest *i)
+{
+	struct ht_collect_result *r = &c->result;
+	if (r->running_count < HT_RUNNING_MAX)
+		r->running[r->running_count] = (uint32_t)(i->pid ? i->pid : (pid_t)i->own_pid);
+	r->running_count++;
+	if (!c->stopped)
+		start_without_lane(c, i);
+}
+
+void ht_guests_finish(struct ht_collector *c)
+{
+	for (struct ht_host *h = c->hosts; h; h = h->next)
+		HT_STORE_RELEASE(&h->seg->control, HT_CONTROL_STOP);
+	if (!c->stopped)
+		ht_drain_all(c);
+	ht_guests_close(c);
+	for (struct ht_guest *i = c->images; i; i = i->next)
+		name_running(c, i);
+	while (c->lane_count)
+		drop_lane(c, c->lanes[c->lane_count - 1], false);
+	for (struct ht_host *h = c->hosts; h; h = h->next)
+		take_totals(c, h);
+	while (c->hosts)
+		ht_host_free(c, c->hosts);
+}

@@ -1,0 +1,79 @@
+/* pairs: see pairs.h. Growing doubles the table; large ones ask for huge pages, as half of their cost is faults. */
+#include "pairs.h"
+
+#include <sys/mman.h>
+
+#define FIRST_LOG 12 /* entries of a new table: a short run must not pay for a large one */
+
+void ht_pairs_init(struct ht_pairs *p, uint64_t *used, uint64_t cap)
+{
+	*p = (struct ht_pairs){.shift = 64, .used = used, .cap = cap};
+}
+
+static uint64_t bytes_of(const struct ht_pairs *p)
+{
+	return p->table ? (p->mask + 1) * sizeof(*p->table) : 0;
+}
+
+void ht_pairs_release(struct ht_pairs *p)
+{
+	if (p->table)
+		munmap(p->table, bytes_of(p));
+	*p->used -= bytes_of(p);
+	*p = (struct ht_pairs){.shift = 64, .used = p->used, .cap = p->cap};
+}
+
+static void copy_all(struct ht_pairs *to, const struct ht_pairs *from)
+{
+	for (uint64_t i = 0; from->table && i <= from->mask; i++) {
+		if (!from->table[i].lo)
+			continue;
+		uint64_t at = ht_pairs_home(to, from->table[i].lo >> 20 << 3);
+		while (to->table[at].lo)
+			at = (at + 1) & to->mask;
+		to->table[at] = from->table[i];
+	}
+}
+
+bool ht_pairs_grow(struct ht_pairs *p)
+{
+	unsigned log = p->table ? 65 - p->shift : FIRST_LOG;
+	if (log > 40)
+		return false;
+	struct ht_pairs n = *p;
+	uint64_t entries = 1ull << log, bytes = entries * sizeof(*n.table);
+	if (*p->used + bytes > p->cap)
+		return false;
+	void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m == MAP_FAILED)
+		return false;
+	if (bytes >= 4u << 20)
+		madvise(m, bytes, MADV_HUGEPAGE);
+	n.table = m;
+	n.mask = entries - 1;
+	n.shift = 64 - log;
+	n.grow_at = entries / 8 * 5;
+	copy_all(&n, p);
+	*p->used += bytes;
+	if (p->table) {
+		munmap(p->table, bytes_of(p));
+		*p->used -= bytes_of(p);
+	}
+	*p = n;
+	return true;
+}
+
+/* Moves later entries of the run into the hole while that brings them nearer to their home. */
+void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e)
+{
+	uint64_t hole = (uint64_t)(e - p->table);
+	for (uint64_t i = (hole + 1) & p->mask; p->table[i].lo; i = (i + 1) & p->mask) {
+		uint64_t home = ht_pairs_home(p, p->table[i].lo >> 20 << 3);
+		if (((i - home) & p->mask) >= ((i - hole) & p->mask)) {
+			p->table[hole] = p->table[i];
+			hole = i;
+		}
+	}
+	p->table[hole] = (struct ht_pair){0};
+	p->count--;
+}

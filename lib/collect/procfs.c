@@ -1,0 +1,195 @@
+/* procfs: see procfs.h. Small files are read in one go into a buffer on the stack. */
+#include "procfs.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Bytes read, NUL-terminated; 0 when the file is not there. */
+static size_t slurp(const char *path, char *to, size_t n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	int64_t got = ht_pread_all(fd, to, n - 1, 0);
+	close(fd);
+	to[got > 0 ? got : 0] = '\0';
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* Behind the name of /proc/PID/stat, which may hold anything: " S 1 ...". */
+static const char *stat_tail(pid_t pid, char *buf, size_t n)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (!slurp(path, buf, n))
+		return NULL;
+	const char *p = strrchr(buf, ')');
+	return p && p[1] == ' ' && p[2] ? p + 1 : NULL;
+}
+
+pid_t ht_proc_parent(pid_t pid)
+{
+	char buf[1024];
+	const char *p = stat_tail(pid, buf, sizeof(buf));
+	return p ? atoi(p + 3) : 0;
+}
+
+bool ht_proc_alive(pid_t pid)
+{
+	char buf[1024];
+	const char *p = stat_tail(pid, buf, sizeof(buf));
+	return p && p[1] != 'Z' && p[1] != 'X';
+}
+
+bool ht_proc_stopped(pid_t pid)
+{
+	char buf[1024];
+	const char *p = stat_tail(pid, buf, sizeof(buf));
+	return p && p[1] == 'T';
+}
+
+bool ht_proc_exe_id(pid_t pid, uint64_t *dev, uint64_t *ino)
+{
+	char path[64];
+	struct stat s;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &s))
+		return false;
+	*dev = s.st_dev;
+	*ino = s.st_ino;
+	return true;
+}
+
+size_t ht_proc_exe(pid_t pid, char *path, size_t n)
+{
+	static const char gone[] = " (deleted)";
+	char link[64];
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	ssize_t got = readlink(link, path, n - 1);
+	if (got < 0)
+		got = 0;
+	size_t len = (size_t)got, tail = sizeof(gone) - 1;
+	if (len > tail && !memcmp(path + len - tail, gone, tail))
+		len -= tail;
+	path[len] = '\0';
+	return len;
+}
+
+void ht_proc_cmdline(pid_t pid, struct ht_buf *out)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ht_buf_reserve(out, 64 << 10);
+	int64_t got = ht_pread_all(fd, out->data + out->len, 64 << 10, 0);
+	close(fd);
+	if (got > 0)
+		out->len += (size_t)got;
+}
+
+void ht_proc_comm(pid_t pid, pid_t tid, char name[16])
+{
+	char path[64], buf[64];
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	slurp(path, buf, sizeof(buf));
+	buf[strcspn(buf, "\n")] = '\0';
+	snprintf(name, 16, "%.15s", buf);
+}
+
+uint64_t ht_proc_rss(pid_t pid, uint32_t *threads)
+{
+	char path[64], buf[1024];
+	*threads = 0;
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	if (!slurp(path, buf, sizeof(buf)))
+		return 0;
+	char *p = strchr(buf, ' ');
+	uint64_t pages = p ? strtoull(p, NULL, 10) : 0;
+	const char *q = stat_tail(pid, buf, sizeof(buf));
+	for (int field = 3; q && field < 20; field++) /* num_threads is the 20th */
+		q = strchr(q + 1, ' ');
+	*threads = q ? (uint32_t)strtoul(q, NULL, 10) : 0;
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The innermost number in a line such as "NSpid:\t4711\t12\t3"; 0 = no such line. */
+static unsigned long innermost(const char *status)
+{
+	const char *p = strstr(status, "\nNSpid:");
+	if (!p)
+		return 0;
+	unsigned long n = 0;
+	for (p += 7; *p && *p != '\n';) {
+		char *end;
+		n = strtoul(p, &end, 10);
+		if (end == p)
+			break;
+		p = end;
+	}
+	return n;
+}
+
+bool ht_proc_thread_alive(pid_t pid, pid_t tid, bool nested)
+{
+	char path[300], buf[4096];
+	if (!nested) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
+		return !access(path, F_OK);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *d = opendir(path);
+	bool found = false;
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, e->d_name);
+		found = slurp(path, buf, sizeof(buf)) && innermost(buf) == (unsigned long)tid;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+bool ht_proc_maps_memfd(pid_t pid, uint64_t ino)
+{
+	char path[64], *line = NULL;
+	size_t cap = 0;
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	FILE *f = fopen(path, "re");
+	bool found = false;
+	while (f && !found && getline(&line, &cap, f) > 0) {
+		unsigned long long at = 0;
+		if (strstr(line, "/memfd:heaptide") && sscanf(line, "%*s %*s %*s %*s %llu", &at) == 1)
+			found = at == ino;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+pid_t ht_proc_find_nested(uint32_t own_pid, uint64_t ino)
+{
+	char path[300], buf[4096];
+	pid_t found = 0;
+	DIR *d = opendir("/proc");
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/status", e->d_name);
+		if (slurp(path, buf, sizeof(buf)) && innermost(buf) == own_pid &&
+		    ht_proc_maps_memfd(atoi(e->d_name), ino))
+			found = atoi(e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}

@@ -1,0 +1,280 @@
+/*
+ * segment: the memory of one host. All of it that a target may touch is allocated here first, in this
+ * process, so that neither a full machine nor a file size limit can hurt the target.
+ *
+ * Rings come in three classes and never move: a freed ring goes to its class's pool, and a bigger one
+ * is cut into eight of the next class when the pool is empty and the cap is reached.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "collector.h"
+
+#define FIRST_SPARES 8u
+#define MOST_SPARES 64u
+#define PAGE 4096u
+
+uint64_t ht_ring_class_bytes(unsigned class)
+{
+	return (uint64_t)HT_RING_MIN << 3 * class;
+}
+
+struct ht_slot *ht_host_slot(const struct ht_host *h, uint32_t index)
+{
+	return (struct ht_slot *)((uint8_t *)h->seg + h->slots_offset) + index;
+}
+
+/* --- rings -------------------------------------------------------------------------------- */
+
+static void give_ring(struct ht_host *h, uint64_t offset, unsigned class)
+{
+	typeof(&h->free_rings[0]) f = &h->free_rings[class];
+	if (f->count == f->cap) {
+		f->cap = f->cap ? 2 * f->cap : 16;
+		f->offsets = ht_xrealloc(f->offsets, f->cap, sizeof(*f->offsets));
+	}
+	f->offsets[f->count++] = offset;
+}
+
+/* 0 = there is none. Offset 0 is the header's. */
+static uint64_t take_ring(struct ht_host *h, unsigned class)
+{
+	typeof(&h->free_rings[0]) f = &h->free_rings[class];
+	uint64_t bytes = ht_ring_class_bytes(class);
+	if (f->count)
+		return f->offsets[--f->count];
+	if (bytes <= h->map_bytes - h->used && !fallocate(h->fd, 0, (off_t)h->used, (off_t)bytes)) {
+		uint64_t offset = h->used;
+		h->used += bytes;
+		return offset;
+	}
+	if (class + 1 == HT_RING_CLASSES)
+		return 0;
+	uint64_t big = take_ring(h, class + 1);
+	for (unsigned i = 1; big && i < 8; i++)
+		give_ring(h, big + i * bytes, class);
+	return big;
+}
+
+/* --- slots -------------------------------------------------------------------------------- */
+
+static bool add_spare(struct ht_collector *c, struct ht_host *h)
+{
+	uint32_t index;
+	if (h->free_slot_count)
+		index = h->free_slots[h->free_slot_count - 1];
+	else if (h->next_slot < h->slot_count)
+		index = h->next_slot;
+	else
+		return false;
+	uint64_t offset = take_ring(h, 0);
+	if (!offset)
+		return false;
+	if (h->free_slot_count)
+		h->free_slot_count--;
+	else
+		h->next_slot++;
+	struct ht_slot *s = ht_host_slot(h, index);
+	memset(s, 0, sizeof(*s));
+	h->ring_offset[index] = s->ring_offset = offset;
+	h->ring_class[index] = 0;
+	s->ring_size = HT_RING_MIN;
+	h->serial[index] = s->serial = ++c->next_serial;
+	HT_STORE_RELEASE(&s->state, HT_SLOT_SPARE); /* pairs with the compare-and-swap in ht_ring_take */
+	h->spares[h->spare_count++] = index;
+	return true;
+}
+
+void ht_host_replenish(struct ht_collector *c, struct ht_host *h)
+{
+	uint32_t spare = 0;
+	for (uint32_t i = 0; i < h->spare_count; i++)
+		spare += HT_LOAD_RELAXED(&ht_host_slot(h, h->spares[i])->state) == HT_SLOT_SPARE;
+	if (spare * 2 < h->spare_target && h->spare_target < MOST_SPARES && h->lanes)
+		h->spare_target *= 2; /* threads come in crowds */
+	/* slots that were claimed and never written to stay in the list: it may be longer than the target */
+	while (spare < h->spare_target && h->spare_count < h->slot_count && add_spare(c, h))
+		spare++;
+	HT_STORE_RELAXED(&h->seg->spare_count, spare);
+}
+
+static void count_losses(struct ht_trace_totals *t, const struct ht_slot *s)
+{
+	for (unsigned i = 0; i < HT_RING_LOST_COUNT; i++)
+		t->lost[i] += HT_LOAD_RELAXED(&s->lost[i]);
+	t->counted += HT_LOAD_RELAXED(&s->counted);
+	t->truncated_stacks += HT_LOAD_RELAXED(&s->truncated);
+	t->guessed_frames += HT_LOAD_RELAXED(&s->guessed);
+	t->nested_events += HT_LOAD_RELAXED(&s->nested);
+	t->abandoned += HT_LOAD_RELAXED(&s->abandoned);
+	t->blocked_ns += HT_LOAD_RELAXED(&s->blocked_ns);
+	t->self_check_compared += HT_LOAD_RELAXED(&s->self_compared);
+	t->self_check_differences += HT_LOAD_RELAXED(&s->self_differences);
+}
+
+void ht_host_retire(struct ht_collector *c, struct ht_host *h, uint32_t index, bool reuse)
+{
+	struct ht_slot *s = ht_host_slot(h, index);
+	count_losses(c->totals, s);
+	if (!reuse)
+		return; /* it stays claimed for ever */
+	if (h->ring_offset[index])
+		give_ring(h, h->ring_offset[index], h->ring_class[index]);
+	h->ring_offset[index] = 0;
+	HT_STORE_RELEASE(&s->state, HT_SLOT_FREE);
+	h->free_slots[h->free_slot_count++] = index;
+}
+
+/* --- growing ------------------------------------------------------------------------------ */
+
+void ht_host_offer(struct ht_host *h, struct ht_lane *l)
+{
+	l->ring_hot = false;
+	unsigned class = h->ring_class[l->index] + 1u;
+	if (l->offered || class >= HT_RING_CLASSES)
+		return;
+	uint64_t offset = take_ring(h, class);
+	if (!offset)
+		return;
+	l->offered = offset;
+	l->offered_class = (uint8_t)class;
+	/* after fallocate; pairs with take_offer in the target */
+	HT_STORE_RELEASE(&l->slot->offer, offset | (uint64_t)__builtin_ctzll(ht_ring_class_bytes(class)));
+}
+
+void ht_host_move(struct ht_host *h, struct ht_lane *l)
+{
+	give_ring(h, h->ring_offset[l->index], h->ring_class[l->index]);
+	h->ring_offset[l->index] = l->offered;
+	h->ring_class[l->index] = l->offered_class;
+	ht_ring_reader_move(&l->reader, (uint8_t *)h->seg + l->offered, ht_ring_class_bytes(l->offered_class));
+	l->offered = 0;
+	l->linked = false;
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* The largest map, up to what was asked, that this process may make. */
+static bool size_file(struct ht_host *h, uint64_t rings)
+{
+	h->slots_offset = (uint32_t)round_up(sizeof(struct ht_segment), 64);
+	for (; rings >= 4 * HT_RING_MIN; rings /= 2) {
+		uint64_t slots = rings / HT_RING_MIN;
+		h->slot_count = slots < 64 ? 64 : slots > 4096 ? 4096 : (uint32_t)slots;
+		h->used = round_up(h->slots_offset + h->slot_count * sizeof(struct ht_slot), PAGE);
+		h->map_bytes = h->used + round_up(rings, PAGE);
+		if (!ftruncate(h->fd, (off_t)h->map_bytes))
+			return !fallocate(h->fd, 0, 0, (off_t)h->used);
+		if (errno != EFBIG)
+			return false;
+	}
+	return false;
+}
+
+static uint32_t options_of(const struct ht_collector *c)
+{
+	uint32_t o = c->settings->hook_options;
+	if (!c->clock.tsc)
+		o |= HT_OPT_NO_TSC;
+	if (c->settings->follow & HT_FOLLOW_FORK)
+		o |= HT_OPT_FOLLOW_FORK;
+	if (c->settings->follow & HT_FOLLOW_EXEC)
+		o |= HT_OPT_FOLLOW_EXEC;
+	return o;
+}
+
+static void fill_header(struct ht_collector *c, struct ht_host *h)
+{
+	struct ht_segment *s = h->seg;
+	s->map_bytes = h->map_bytes;
+	s->slot_count = h->slot_count;
+	s->slots_offset = h->slots_offset;
+	s->options = options_of(c);
+	s->stack_depth = c->settings->stack_depth;
+	s->image_token = ++c->next_view;
+	s->tick = HT_TICK_STALE;
+	s->control = HT_CONTROL_RUN;
+	s->heartbeat = 1;
+	s->magic = HT_SEG_MAGIC;
+}
+
+struct ht_host *ht_host_new(struct ht_collector *c, struct ht_diag *d)
+{
+	struct ht_host *h = ht_xcalloc(1, sizeof(*h));
+	h->fd = memfd_create("heaptide", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	uint64_t rings = c->settings->ring_memory ? c->settings->ring_memory : ht_collect_default_rings();
+	if (h->fd < 0 || !size_file(h, rings))
+		goto failed;
+	h->seg = mmap(NULL, h->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
+	if (h->seg == MAP_FAILED)
+		goto failed;
+	fcntl(h->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+	fill_header(c, h);
+	h->ring_offset = ht_xcalloc(h->slot_count, sizeof(*h->ring_offset));
+	h->ring_class = ht_xcalloc(h->slot_count, sizeof(*h->ring_class));
+	h->serial = ht_xcalloc(h->slot_count, sizeof(*h->serial));
+	h->spares = ht_xcalloc(h->slot_count, sizeof(*h->spares));
+	h->free_slots = ht_xcalloc(h->slot_count, sizeof(*h->free_slots));
+	h->spare_target = FIRST_SPARES;
+	ht_host_replenish(c, h);
+	h->next = c->hosts;
+	c->hosts = h;
+	return h;
+failed:
+	ht_fail(d, HT_ERR_SYSTEM, "shared memory: %s%s", strerror(errno), errno == EFBIG ? " (ulimit -f)" : "");
+	if (h->fd >= 0)
+		close(h->fd);
+	free(h);
+	return NULL;
+}
+
+/* The kernel refuses to seal a file against writing while a writable mapping of it exists. Ours must go first. */
+bool ht_host_mapped(struct ht_host *h)
+{
+	munmap(h->seg, h->map_bytes);
+	bool mapped = fcntl(h->fd, F_ADD_SEALS, F_SEAL_WRITE) && errno == EBUSY;
+	h->seg = mmap(NULL, h->map_bytes, PROT_READ | (mapped ? PROT_WRITE : 0), mapped ? MAP_SHARED : MAP_PRIVATE,
+		      h->fd, 0);
+	if (h->seg == MAP_FAILED)
+		h->seg = NULL;
+	return mapped && h->seg;
+}
+
+/* Lanes are gone by now. Slots that were claimed by nobody we heard of may have counted losses. */
+void ht_host_free(struct ht_collector *c, struct ht_host *h)
+{
+	for (uint32_t i = 0; h->seg && i < h->spare_count; i++)
+		count_losses(c->totals, ht_host_slot(h, h->spares[i]));
+	if (h->seg) {
+		c->totals->exec_not_attached += HT_LOAD_RELAXED(&h->seg->exec_not_attached);
+		c->totals->counted += HT_LOAD_RELAXED(&h->seg->counted);
+		for (unsigned i = 0; i < HT_RING_LOST_COUNT; i++)
+			c->totals->lost[i] += HT_LOAD_RELAXED(&h->seg->lost[i]);
+	}
+	for (struct ht_host **p = &c->hosts; *p; p = &(*p)->next)
+		if (*p == h) {
+			*p = h->next;
+			break;
+		}
+	if (h->seg)
+		munmap(h->seg, h->map_bytes);
+	close(h->fd);
+	for (unsigned i = 0; i < HT_RING_CLASSES; i++)
+		free(h->free_rings[i].offsets);
+	free(h->ring_offset);
+	free(h->ring_class);
+	free(h->serial);
+	free(h->spares);
+	free(h->free_slots);
+	free(h->forks);
+	free(h);
+}
