@@ -59,6 +59,7 @@ struct ht_host {
 	uint32_t free_slot_count;
 	uint32_t images;	  /* not yet closed */
 	uint32_t lanes;
+	bool alone;		  /* one thread, as this round began */
 	uint32_t exec_not_attached; /* counted into the totals already */
 	pid_t pid;		  /* that said hello, as we see it */
 	bool nested;		  /* in a pid namespace of its own: its numbers are not ours */
@@ -96,7 +97,8 @@ struct ht_guest {
 	int32_t wait_status;
 	struct ht_pairs pairs;
 	struct ht_space *space;
-	uint32_t lanes;	       /* not dropped */
+	uint32_t lanes;
+	bool alone;		  /* one thread, as this round began */	       /* not dropped */
 	struct ht_view { uint64_t generation; uint32_t view; } *views;
 	uint32_t view_count, view_cap;
 	unsigned samples;
@@ -136,7 +138,12 @@ struct ht_lane {
 	uint64_t told;		/* position behind the last record told */
 	uint64_t recorded;	/* events told */
 	/* merging */
-	uint64_t key;		/* ticks of the next record */
+	uint64_t key;		/* when the next record is due, in ticks */
+	uint64_t keys[HT_QUEUE]; /* of the queue */
+	uint64_t stamp, stamp_at, stamp_round; /* the next stamp behind the queue, and where it was found */
+	uint64_t told_before;	/* the head that the round before this one loaded */
+	bool unbounded;		/* the queue's end has no stamp behind it yet */
+	bool pulled;		/* is being told out of turn, or waits for one that is */
 	uint8_t want;
 	bool resolved;		/* its wait is over without success: go on */
 	uint64_t wanted, wanted_round;
@@ -174,6 +181,7 @@ struct ht_collector {
 	uint64_t now;	 /* ticks, when the round began */
 	uint64_t cutoff; /* records stamped later wait for the next round */
 	bool moved;	 /* this round told something */
+	bool heap_stale; /* lanes were told out of turn */
 	struct ht_watch *watch;
 	struct ht_source listen, control;
 	unsigned connections;
@@ -256,7 +264,15 @@ void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse);
 /* event.c */
 /* Tells the record, or says what it must wait for. */
 enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted);
-uint64_t ht_event_time(struct ht_collector *c, struct ht_lane *l, uint64_t ticks);
+/* ns of the next event of a lane that carries or inherits ticks. */
+static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lane *l, uint64_t ticks)
+{
+	if (ticks != l->last_ticks) {
+		l->last_ticks = ticks;
+		l->ticks_ns = ticks ? ht_tickclock_ns(&c->clock, ticks) : 0;
+	}
+	return l->ticks_ns > l->last_ns ? l->ticks_ns : l->last_ns;
+}
 
 /* collector.c */
 /* ht_collect_run in parts: says ready, hears hello_fd; closes the trace; frees. The loop stands between. */

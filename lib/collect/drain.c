@@ -1,16 +1,24 @@
 /*
  * drain: from many rings to one order.
  *
- * A round loads all heads once, then merges: a heap of lanes by the ticks of their next records; the first
- * lane is told until it passes the second. Only what was stamped before the heads were loaded is
- * told; the rest waits for the next round.
+ * A round loads all heads once, then merges: a heap of lanes by when their next records are due; the first
+ * lane is told until it passes the second. Nothing is told that is due after the heads were loaded.
  *
  * Clocks alone do not order a free on one thread and a malloc on another, because most frees inherit
  * an older stamp. Publication does: a death is in its ring before the address can be handed out
- * again, a birth is in its ring before anybody else can know the address. So a record that does not
- * fit what was told so far (a birth at a live address, a death of nothing, a fork's child before its
- * fork, a frame in no known module) waits, and the other lanes go on. What it waits for lies below
- * heads loaded after it was seen. If a round with such heads ends without it, it is not there, and the
+ * again, a birth is in its ring before anybody else can know the address. Hence:
+ *
+ *   - A birth is due at its stamp, which was taken before anybody else could know the address.
+ *   - A death is due as LATE as it can have happened: at the next stamp of its lane. If there is none yet: it
+ *     was below this lane's head in the round before, so every birth before it is below the heads of this
+ *     round; it is due now. Otherwise it waits a round. So no death ever meets an older block at its address.
+ *   - A death that is told too late is noticed, because its address is born again while live. It is in another
+ *     ring, in front of any stamp later than that birth's: that lane is pulled forward up to it. If it is not
+ *     there even with fresh heads, nobody recorded it (IMPLIED_FREE).
+ *   - A death of nothing, when no lane waits, has no birth (FREE_UNKNOWN).
+ *
+ * What the order of events does not decide (a fork's child before its fork, a frame in no known module) waits: what
+ * it waits for lies below heads loaded after it was seen. If it does not come it is not there, and the
  * lane goes on without: earliest first, but not while another waiting lane still holds it.
  *
  * Images with one thread never wait: there is nobody who could hold anything.
@@ -150,10 +158,74 @@ bool ht_drain_pending(struct ht_collector *c)
 	return false;
 }
 
-static void prefetch(const struct ht_lane *l, const struct ht_record *r)
+/* Always inline: gcc takes a function that only prefetches for one without effect, and drops its calls. */
+HT_INLINE void prefetch(const struct ht_lane *l, const struct ht_record *r)
 {
 	if (l->image && r->op < HT_REC_FAILED)
 		ht_pairs_prefetch(&l->image->pairs, r->address);
+}
+
+/* Does its stamp say when it happened? A death inherits an older one, or may have read the clock before it
+ * knew the address. */
+static bool has_time(const struct ht_record *r)
+{
+	return r->flags & HT_REC_STAMP && !(r->op >= HT_REC_FREE && r->op <= HT_REC_REALLOC_FREE);
+}
+
+/* The next stamp of a lane behind its queue: what stands before it happened before. */
+static uint64_t next_stamp(struct ht_collector *c, struct ht_lane *l)
+{
+	if (l->stamp != UINT64_MAX ? l->stamp_at > l->reader.at : l->stamp_round == c->round && l->stamp_at >= l->reader.at)
+		return l->stamp;
+	struct ht_ring_reader ahead = l->reader;
+	struct ht_record r;
+	bool linked = l->linked;
+	l->stamp = UINT64_MAX;
+	l->stamp_round = c->round;
+	for (;;) {
+		if (linked) {
+			if (ahead.base != l->reader.base || !l->offered)
+				break;
+			ht_ring_reader_move(&ahead, (uint8_t *)l->host->seg + l->offered,
+					    ht_ring_class_bytes(l->offered_class));
+			linked = false;
+		}
+		enum ht_read e = ht_ring_read(&ahead, &r);
+		if (e == HT_READ_RECORD && has_time(&r)) {
+			l->stamp = r.ticks;
+			break;
+		}
+		if (e != HT_READ_RECORD && e != HT_READ_LINK)
+			break;
+		linked = e == HT_READ_LINK;
+	}
+	l->stamp_at = ahead.at;
+	return l->stamp; /* UINT64_MAX: none yet */
+}
+
+/* When each queued record is due; see the head of this file. */
+static void set_keys(struct ht_collector *c, struct ht_lane *l)
+{
+	uint64_t bound = UINT64_MAX;
+	bool looked = false;
+	l->unbounded = false;
+	for (uint32_t i = l->queue_count; i-- > l->queue_at;) {
+		const struct ht_record *r = &l->queue[i];
+		if (has_time(r)) {
+			bound = r->ticks;
+		} else if (!looked && bound == UINT64_MAX) {
+			bound = next_stamp(c, l);
+			looked = true;
+		}
+		l->keys[i] = bound;
+		if (bound == UINT64_MAX) {
+			l->unbounded = true;
+			if (l->host->alone || r->end <= l->told_before || r->op >= 32)
+				l->keys[i] = c->now;
+		}
+	}
+	if (l->queue_at < l->queue_count)
+		l->key = l->keys[l->queue_at];
 }
 
 /* The queue is empty: decodes the next records below head. False: there are none. */
@@ -185,13 +257,14 @@ static bool refill(struct ht_collector *c, struct ht_lane *l)
 			l->queue_count++;
 		}
 	} while (!l->queue_count && l->linked);
-	if (l->queue_count)
-		l->key = l->queue[0].ticks;
+	set_keys(c, l);
 	return l->queue_count > 0;
 }
 
 static bool has_next(struct ht_collector *c, struct ht_lane *l)
 {
+	if (l->unbounded && l->queue_at < l->queue_count)
+		set_keys(c, l); /* a round later, more is known */
 	return l->queue_at < l->queue_count || refill(c, l);
 }
 
@@ -363,17 +436,20 @@ static bool held_by_another(const struct ht_collector *c, const struct ht_lane *
 static bool resolve_one(struct ht_collector *c)
 {
 	size_t best = SIZE_MAX, fallback = SIZE_MAX;
+	bool all_seen = true;
 	for (size_t i = 0; i < c->waiting_count; i++) {
 		const struct ht_lane *l = c->waiting[i];
-		if (l->wanted_round >= c->round)
+		if (l->wanted_round + 2 >= c->round) {
+			all_seen = false; /* what it holds may come free in the next round */
 			continue;
+		}
 		if (fallback == SIZE_MAX || l->key < c->waiting[fallback]->key)
 			fallback = i;
 		if ((best == SIZE_MAX || l->key < c->waiting[best]->key) && !held_by_another(c, l))
 			best = i;
 	}
-	if (best == SIZE_MAX)
-		best = fallback;
+	if (best == SIZE_MAX && all_seen)
+		best = fallback; /* a circle: cannot be, but must not hold up the rest for ever */
 	if (best == SIZE_MAX)
 		return false;
 	struct ht_lane *l = c->waiting[best];
@@ -385,10 +461,71 @@ static bool resolve_one(struct ht_collector *c)
 
 /* --- telling ------------------------------------------------------------------------------ */
 
-/* Tells the first lane's records up to limit. False: it has left the heap's order (empty, or waits). */
-static bool tell_run(struct ht_collector *c, struct ht_lane *l, uint64_t limit)
+enum told { TOLD, TOLD_LAST, TOLD_NOT };
+
+static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned depth);
+
+/* Is the death of address the next of its kind in m, before anything that happened after `then`? */
+static bool holds_death(const struct ht_lane *m, uint64_t address, uint64_t then)
 {
-	while (l->key <= limit) {
+	struct ht_ring_reader ahead = m->reader;
+	struct ht_record r;
+	for (uint32_t i = m->queue_at; i < m->queue_count; i++) {
+		if (fulfils(&m->queue[i], HT_WANT_DEATH, address))
+			return true;
+		if (has_time(&m->queue[i]) && m->queue[i].ticks > then)
+			return false;
+	}
+	if (m->linked)
+		return false;
+	while (ht_ring_read(&ahead, &r) == HT_READ_RECORD) {
+		if (fulfils(&r, HT_WANT_DEATH, address))
+			return true;
+		if (has_time(&r) && r.ticks > then)
+			return false;
+	}
+	return false;
+}
+
+/* Tells m up to and with the death of address. False: it must wait for something itself. */
+static bool pull(struct ht_collector *c, struct ht_lane *m, uint64_t address, unsigned depth)
+{
+	m->pulled = true;
+	c->heap_stale = true;
+	bool found = false, more = true;
+	while (!found && more && m->queue_at < m->queue_count) {
+		found = fulfils(&m->queue[m->queue_at], HT_WANT_DEATH, address);
+		more = tell_next(c, m, depth + 1) == TOLD;
+	}
+	m->pulled = false;
+	return found && !m->want;
+}
+
+/* The address is live and born again: its death is in another ring. 1 told now, 0 nowhere, -1 in a lane that waits. */
+static int find_death(struct ht_collector *c, struct ht_lane *l, uint64_t address, unsigned depth)
+{
+	uint64_t then = l->key + c->tick_ticks / 16; /* clocks of two processors may differ a little */
+	for (int fresh = 0; fresh < 2; fresh++) {
+		for (size_t i = 0; i < c->lane_count; i++) {
+			struct ht_lane *m = c->lanes[i];
+			if (m == l || m->pulled || m->damaged || m->host != l->host || (m->image && m->image != l->image))
+				continue;
+			if (fresh)
+				load_head(m);
+			if (m->queue_at == m->queue_count && !m->want)
+				refill(c, m);
+			if (!holds_death(m, address, then))
+				continue;
+			return m->want || depth > 16 || !pull(c, m, address, depth) ? -1 : 1;
+		}
+	}
+	return 0;
+}
+
+/* Tells the lane's next record. TOLD_LAST: it was the last one; TOLD_NOT: it waits, or is damaged. */
+static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned depth)
+{
+	for (;;) {
 		const struct ht_record *r = &l->queue[l->queue_at];
 		uint64_t wanted = 0;
 		enum ht_want want = ht_event_tell(c, l, r, &wanted);
@@ -396,36 +533,71 @@ static bool tell_run(struct ht_collector *c, struct ht_lane *l, uint64_t limit)
 			l->queue_at = l->queue_count;
 			l->linked = false;
 			damage(l);
-			return false;
+			return TOLD_NOT;
+		}
+		if (want == HT_WANT_DEATH) {
+			l->pulled = true;
+			int found = find_death(c, l, wanted, depth);
+			l->pulled = false;
+			l->resolved = found == 0;
+			if (found >= 0)
+				continue;
+		}
+		if (want == HT_WANT_BIRTH && !c->waiting_count) {
+			l->resolved = true;
+			continue;
 		}
 		if (want) {
 			wait_for(c, l, want, wanted);
 			release_told(l, true);
-			return false;
+			return TOLD_NOT;
 		}
 		l->resolved = false;
 		l->told = r->end;
 		c->moved = true;
-		if (++l->queue_at == l->queue_count) {
-			release_told(l, false);
-			if (!refill(c, l)) {
-				release_told(l, true);
-				return false;
-			}
-		} else {
-			l->key = l->queue[l->queue_at].ticks;
+		if (++l->queue_at < l->queue_count) {
+			l->key = l->keys[l->queue_at];
+			return TOLD;
 		}
-		if (c->woken_count)
-			break;
+		release_told(l, false);
+		if (refill(c, l))
+			return TOLD;
+		release_told(l, true);
+		return TOLD_LAST;
 	}
+}
+
+/* Tells the first lane's records up to limit. False: it has left the heap's order (empty, or waits). */
+static bool tell_run(struct ht_collector *c, struct ht_lane *l, uint64_t limit)
+{
+	while (l->key <= limit && !c->woken_count && !c->heap_stale)
+		if (tell_next(c, l, 0) != TOLD)
+			return false;
 	return true;
+}
+
+static void build_heap(struct ht_collector *c)
+{
+	c->heap_count = 0;
+	c->woken_count = 0;
+	c->heap_stale = false;
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (!c->lanes[i]->want && has_next(c, c->lanes[i]))
+			c->heap[c->heap_count++] = c->lanes[i];
+	for (size_t i = c->heap_count / 2; i-- > 0;)
+		sift_down(c, i);
 }
 
 static void merge(struct ht_collector *c)
 {
 	while (c->heap_count && c->heap[0]->key <= c->cutoff && !c->stopped) {
 		struct ht_lane *l = c->heap[0];
-		if (tell_run(c, l, heap_limit(c)))
+		bool more = tell_run(c, l, heap_limit(c));
+		if (c->heap_stale) { /* other lanes were pulled */
+			build_heap(c);
+			continue;
+		}
+		if (more)
 			sift_down(c, 0);
 		else
 			heap_pop(c);
@@ -434,22 +606,29 @@ static void merge(struct ht_collector *c)
 	}
 }
 
+/* One thread, and none that we have not met: nobody can hold anything back. */
+static bool is_alone(const struct ht_host *h)
+{
+	for (uint32_t i = 0; i < h->spare_count; i++)
+		if (HT_LOAD_ACQUIRE(&ht_host_slot(h, h->spares[i])->state) != HT_SLOT_SPARE)
+			return false;
+	return h->lanes == 1;
+}
+
 bool ht_drain_round(struct ht_collector *c)
 {
 	c->round++;
 	c->moved = false;
-	/* A waiting lane must find everything below the heads. */
 	c->now = ht_tickclock_now(&c->clock);
-	c->cutoff = c->waiting_count ? UINT64_MAX : c->now;
+	c->cutoff = c->now;
 	adopt_all(c);
-	c->heap_count = 0;
-	for (size_t i = 0; i < c->lane_count; i++)
+	for (size_t i = 0; i < c->lane_count; i++) {
+		c->lanes[i]->told_before = c->lanes[i]->reader.head;
 		load_head(c->lanes[i]);
-	for (size_t i = 0; i < c->lane_count; i++)
-		if (!c->lanes[i]->want && has_next(c, c->lanes[i]))
-			c->heap[c->heap_count++] = c->lanes[i];
-	for (size_t i = c->heap_count / 2; i-- > 0;)
-		sift_down(c, i);
+	}
+	for (struct ht_host *h = c->hosts; h; h = h->next)
+		h->alone = is_alone(h);
+	build_heap(c);
 	merge(c);
 	while (!c->stopped && resolve_one(c))
 		merge(c);
@@ -464,12 +643,17 @@ bool ht_drain_round(struct ht_collector *c)
 	return c->waiting_count > 0;
 }
 
-/* One round tells what was published before it, unless something waits; a busy target never ends. */
+/* A round or two tell what was published before them; a busy target never ends. */
 void ht_drain_all(struct ht_collector *c)
 {
 	for (int i = 0; i < 64 && !c->stopped; i++) {
 		ht_drain_round(c);
-		if (!c->waiting_count && (i > 0 || !c->moved))
+		bool rest = c->waiting_count > 0;
+		for (size_t k = 0; k < c->lane_count && !rest; k++) {
+			const struct ht_lane *l = c->lanes[k];
+			rest = !l->damaged && (l->queue_at < l->queue_count || l->reader.at != l->reader.head);
+		}
+		if (!rest && i > 1)
 			break;
 	}
 }

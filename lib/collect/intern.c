@@ -130,7 +130,7 @@ static void grow_cache(struct ht_interner *in)
 	in->cache = ht_xcalloc((size_t)in->cache_mask + 1, sizeof(*in->cache));
 	for (uint32_t i = 0; i <= old_mask; i++)
 		if (old[i].node)
-			*ht_intern_place(in, old[i].parent, old[i].view, old[i].pc, old[i].delta) = old[i];
+			ht_intern_remember(in, &old[i]);
 	*in->used += ((uint64_t)in->cache_mask - old_mask) * sizeof(*in->cache);
 	free(old);
 }

@@ -44,7 +44,8 @@ static inline uint64_t ht_pair_birth(const struct ht_pair *e)
 {
 	return (e->hi & ((1ull << 44) - 1)) * HT_PAIR_TIME_NS;
 }
-static inline void ht_pairs_prefetch(const struct ht_pairs *p, uint64_t address)
+/* always_inline: else gcc may think that calls of it have no effect. */
+static inline __attribute__((always_inline)) void ht_pairs_prefetch(const struct ht_pairs *p, uint64_t address)
 {
 	if (p->table)
 		__builtin_prefetch(&p->table[ht_pairs_home(p, address)], 1);

@@ -76,11 +76,10 @@ static const uint64_t *read_fixed(struct ht_ring_reader *r, const uint64_t *q, u
 		if (ticks > r->ticks) /* a handler's record may stand before the one it interrupted */
 			r->ticks = ticks;
 	}
-	out->ticks = r->ticks;
-	if (ht_record_words[op] & HT_HAS_ADDRESS)
-		out->address = HT_LOAD_RELAXED(q++);
+	out->address = ht_record_words[op] & HT_HAS_ADDRESS ? HT_LOAD_RELAXED(q++) : 0;
 	if (flags & HT_REC_SIZE)
 		out->size = HT_LOAD_RELAXED(q++);
+	out->extra = out->extra2 = 0;
 	if (flags & HT_REC_EXTRA) {
 		out->extra = HT_LOAD_RELAXED(q++);
 		out->extra2 = HT_LOAD_RELAXED(q++);
@@ -121,19 +120,14 @@ enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out)
 		uint64_t length = 8ull * (1 + s.fixed + s.count);
 		if (length > limit || length > HT_RECORD_MAX)
 			return HT_READ_DAMAGED;
-		*out = (struct ht_record){
-			.op = (uint8_t)op,
-			.flags = (uint8_t)flags,
-			.kept = (uint16_t)(w >> 32),
-			.count = (uint16_t)s.count,
-			.size = w >> 48,
-			.ticks = r->ticks,
-			.words = p + 1,
-		};
-		if (s.plain) {
-			out->words = read_fixed(r, p + 1, op, flags, out);
-			out->frames = flags & HT_REC_STACK ? (uint16_t)(w >> 16) : 0;
-		}
+		out->op = (uint8_t)op;
+		out->flags = (uint8_t)flags;
+		out->frames = s.plain && flags & HT_REC_STACK ? (uint16_t)(w >> 16) : 0;
+		out->kept = (uint16_t)(w >> 32);
+		out->count = (uint16_t)s.count;
+		out->size = w >> 48;
+		out->words = s.plain ? read_fixed(r, p + 1, op, flags, out) : p + 1;
+		out->ticks = r->ticks;
 		r->at += length;
 		out->end = r->at;
 		return HT_READ_RECORD;
