@@ -27,8 +27,19 @@ static uint64_t lost_events(const struct ht_trace_totals *t)
 bool ht_record_complete(const struct ht_recording *r)
 {
 	const struct ht_collect_result *c = &r->result;
-	return r->has_result && c->attached && !c->error && !c->size_limit && !c->running_count &&
+	return r->has_result && c->attached && !c->failed && !c->size_limit && !c->running_count &&
 	       !c->shadowed_by[0] && !lost_events(&c->totals);
+}
+
+/* What was written before the failure, which the collector noticed a little later. */
+static uint64_t readable_ns(const struct ht_recording *r)
+{
+	struct ht_trace *t = NULL;
+	uint64_t ns = r->result.stopped_ns;
+	if (!ht_trace_open(&t, r->path, NULL))
+		ns = ht_trace_duration_ns(t);
+	ht_trace_close(t);
+	return ns;
 }
 
 void ht_record_complaints(const struct ht_recording *r)
@@ -37,12 +48,14 @@ void ht_record_complaints(const struct ht_recording *r)
 	struct ht_diag d = {0};
 	if (!r->has_result)
 		ht_warn("%s: the collector died: the trace ends early; the program went on", r->path);
-	else if (c->error)
-		ht_warn("%s: %s: recorded until %s; the program went on", r->path, strerror(c->error),
-			ht_text_ns(c->stopped_ns).s);
+	else if (c->failed)
+		ht_warn("%s: %s: recorded until %s; the program went on", r->path, c->failure,
+			ht_text_ns(readable_ns(r)).s);
 	else if (c->size_limit)
 		ht_warn("%s: --max-file reached: recorded until %s; the program went on", r->path,
 			ht_text_ns(c->stopped_ns).s);
+	else if (!c->attached && c->refusal[0])
+		ht_warn("%s: nothing was recorded: %s", r->command[0], c->refusal);
 	else if (!c->attached) {
 		ht_fail(&d, HT_ERR_SYSTEM, "%s: the hook was never loaded: nothing was recorded", r->command[0]);
 		ht_hint(&d, "`heaptide doctor %s` says what can be recorded of it", r->command[0]);
@@ -57,6 +70,7 @@ void ht_record_complaints(const struct ht_recording *r)
 /* --- the summary -------------------------------------------------------------------------- */
 
 struct numbers {
+	uint64_t events; /* in the file */
 	uint64_t allocations, frees, left_blocks, left_bytes;
 	bool has_peak, exact;
 	uint64_t peak_bytes, peak_ns;
@@ -69,16 +83,21 @@ static void find_numbers(const struct ht_recording *r, struct numbers *n)
 	struct ht_trace *trace = NULL;
 	struct ht_analysis *a = NULL;
 	struct ht_analysis_options o;
-	*n = (struct numbers){.allocations = t->births,
+	*n = (struct numbers){.events = t->recorded,
+			      .allocations = t->births,
 			      .frees = t->deaths - t->undone_reallocs,
 			      .left_blocks = t->births - t->deaths + t->undone_reallocs};
 	if (r->result.file_bytes > PEAK_FILE_MAX || ht_trace_open(&trace, r->path, NULL))
 		return;
+	uint64_t events = 0;
+	for (size_t i = 0; i < ht_trace_block_count(trace); i++)
+		events += ht_trace_block(trace, i)->events;
 	ht_analysis_options_init(&o);
 	o.sites = false;
 	o.symbols = false;
 	if (!ht_analyze(&a, trace, &o, NULL)) {
 		*n = (struct numbers){
+			.events = events,
 			.allocations = a->totals.c.allocs,
 			.frees = a->totals.c.frees,
 			.left_blocks = a->totals.c.leaked_objects,
@@ -162,11 +181,23 @@ static void completeness(struct ht_buf *b, const struct ht_recording *r)
 	}
 }
 
-void ht_record_summary(const struct ht_recording *r)
+/* After a failed write, what was told is more than what the file holds. */
+static void correct_totals(struct ht_recording *r, const struct numbers *n)
 {
+	struct ht_trace_totals *t = &r->result.totals;
+	if (!r->result.failed || t->recorded <= n->events)
+		return;
+	t->lost[HT_LOST_FULL_DISK] += t->recorded - n->events;
+	t->recorded = n->events;
+}
+
+void ht_record_summary(const struct ht_recording *recording)
+{
+	struct ht_recording copy = *recording, *r = &copy;
 	struct ht_buf b = {0};
 	struct numbers n;
 	find_numbers(r, &n);
+	correct_totals(r, &n);
 	headline(&b, r);
 	table(&b, r, &n);
 	completeness(&b, r);
@@ -200,7 +231,7 @@ static void emit_status(struct ht_emitter *e, const struct ht_recording *r)
 	ht_emit_json(e, "complete", ht_bool(ht_record_complete(r)));
 	ht_emit_json(e, "recorded_events", r->has_result ? ht_count(r->result.totals.recorded) : ht_null());
 	ht_emit_json(e, "lost_events", r->has_result ? ht_count(lost_events(&r->result.totals)) : ht_null());
-	ht_emit_json(e, "error", r->has_result && r->result.error ? ht_string(strerror(r->result.error)) : ht_null());
+	ht_emit_json(e, "error", r->has_result && r->result.failed ? ht_string(r->result.failure) : ht_null());
 }
 
 int ht_record_status_file(const char *path, const struct ht_recording *r, struct ht_diag *d)

@@ -471,18 +471,18 @@ static bool holds_death(const struct ht_lane *m, uint64_t address, uint64_t then
 	struct ht_ring_reader ahead = m->reader;
 	struct ht_record r;
 	for (uint32_t i = m->queue_at; i < m->queue_count; i++) {
+		if (m->queue[i].flags & HT_REC_STAMP && m->queue[i].ticks > then)
+			return false;
 		if (fulfils(&m->queue[i], HT_WANT_DEATH, address))
 			return true;
-		if (has_time(&m->queue[i]) && m->queue[i].ticks > then)
-			return false;
 	}
 	if (m->linked)
 		return false;
 	while (ht_ring_read(&ahead, &r) == HT_READ_RECORD) {
+		if (r.flags & HT_REC_STAMP && r.ticks > then)
+			return false; /* a death's stamp is no later than the death */
 		if (fulfils(&r, HT_WANT_DEATH, address))
 			return true;
-		if (has_time(&r) && r.ticks > then)
-			return false;
 	}
 	return false;
 }
@@ -501,22 +501,25 @@ static bool pull(struct ht_collector *c, struct ht_lane *m, uint64_t address, un
 	return found && !m->want;
 }
 
-/* The address is live and born again: its death is in another ring. 1 told now, 0 nowhere, -1 in a lane that waits. */
+/* The address is live and born again: its death is in another ring, before any stamp later than l's. Looked for below
+ * the heads of this round, then below fresh ones, then, as the clocks of two processors may differ a
+ * little, a microsecond further. 1 told now, 0 nowhere, -1 in a lane that waits. */
 static int find_death(struct ht_collector *c, struct ht_lane *l, uint64_t address, unsigned depth)
 {
-	uint64_t then = l->key + c->tick_ticks / 16; /* clocks of two processors may differ a little */
-	for (int fresh = 0; fresh < 2; fresh++) {
+	uint64_t then = l->queue[l->queue_at].ticks;
+	for (int pass = 0; pass < 3; pass++) {
+		if (pass == 2)
+			then += c->tick_ticks / 1024;
 		for (size_t i = 0; i < c->lane_count; i++) {
 			struct ht_lane *m = c->lanes[i];
 			if (m == l || m->pulled || m->damaged || m->host != l->host || (m->image && m->image != l->image))
 				continue;
-			if (fresh)
+			if (pass == 1)
 				load_head(m);
 			if (m->queue_at == m->queue_count && !m->want)
 				refill(c, m);
-			if (!holds_death(m, address, then))
-				continue;
-			return m->want || depth > 16 || !pull(c, m, address, depth) ? -1 : 1;
+			if (holds_death(m, address, then))
+				return m->want || depth > 16 || !pull(c, m, address, depth) ? -1 : 1;
 		}
 	}
 	return 0;
