@@ -132,15 +132,16 @@ static void test_birth_comes_a_round_later(void **state)
 	teardown(f);
 }
 
-/* A coarse stamp puts the second birth before the free that made it possible. */
+/* The free is due at its lane's next stamp, which is later than the birth that it made possible. */
 static void test_birth_waits_for_death(void **state)
 {
 	(void)state;
 	struct fixture *f = setup();
 	struct producer p = producer_new(f, me(), me()), q = producer_new(f, me(), me() + 1);
 	put_malloc(&p, 10, A, 1);
-	put_malloc(&q, 40, B, 1);
-	put_free(&q, 60, A);
+	put_malloc(&q, 20, B, 1);
+	put_free(&q, 0, A);
+	put_malloc(&q, 60, B + 64, 3);
 	put_malloc(&p, 30, A, 2);
 	fixture_close(f);
 	assert_int_equal(count_of(f, HT_OP_IMPLIED_FREE), 0);

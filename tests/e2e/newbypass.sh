@@ -1,0 +1,25 @@
+#!/bin/bash
+# An allocator whose operator new does not call malloc (jemalloc, preloaded): every form of new and delete is
+# in the trace all the same; and without it, through libstdc++, exactly once.
+. "$(dirname "$0")/lib.sh"
+jemalloc=$(ldconfig -p | awk '/libjemalloc\.so\.2 / { print $NF; exit }')
+[ -n "$jemalloc" ] || fail "no libjemalloc.so.2"
+rounds=2000
+
+# forms WHAT: rounds births of each form, and one block of each form left.
+forms() {
+	local size
+	sound t.tide $((rounds * 5))
+	for size in 1111 2222 3333 4352 5632; do
+		same "$1: blocks of $size bytes" "$rounds $((rounds - 1))" "$("$tracecheck" size t.tide $size)"
+	done
+}
+
+for program in newload newload-clang; do
+	record t.tide -- "$programs/$program" $rounds >out
+	same "$program: output" "$rounds rounds" "$(cat out)"
+	forms "$program on libstdc++"
+	LD_PRELOAD=$jemalloc record t.tide -- "$programs/$program" $rounds >out
+	same "$program with jemalloc: output" "$rounds rounds" "$(cat out)"
+	forms "$program with jemalloc"
+done

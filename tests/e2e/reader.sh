@@ -1,0 +1,110 @@
+#!/bin/bash
+# The specification of the format is complete: a second reader, tests/reader/tide.py, which was written from it
+# alone, finds in real traces, whole, cut off and damaged ones, the same events and the same totals as heaptide.
+. "$(dirname "$0")/lib.sh"
+
+reader=$HT_SOURCE/tests/reader
+/usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null || skip "python3-xxhash and python3-zstandard are not here"
+
+# compared TRACE...: both readers say the same.
+compared() {
+	"$reader/compare" "$heaptide" "$@" >compare.out 2>&1 || fail "the readers differ: $(head -5 compare.out)"
+}
+
+# whole NAME LEAST [OPTION...] -- COMMAND...: records and compares.
+whole() {
+	local trace=$1.tide least=$2
+	shift 2
+	record "$trace" --wait=all "$@" >/dev/null
+	sound "$trace" "$least"
+	compared "$trace"
+}
+
+# block TRACE KIND: offset and length of the payload of the largest block of this kind.
+block() {
+	/usr/bin/python3 -B - "$reader" "$1" "$2" <<-'END'
+		import sys
+		sys.path.insert(0, sys.argv[1])
+		from tidefile import Trace
+		trace = Trace(sys.argv[2])
+		heads = [(trace.head(at), at) for at, _ in trace.blocks]
+		print(max((head.packed, at + 64) for head, at in heads if head.kind == int(sys.argv[3]))[::-1])
+	END
+}
+
+# flipped TRACE OFFSET: TRACE with one bit of the byte at OFFSET turned over, in flipped.tide.
+flipped() {
+	cp "$1" flipped.tide
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\x$(printf '%02x' $((byte ^ 16)))" | dd of=flipped.tide bs=1 seek="$2" conv=notrunc status=none
+}
+
+# damaged TRACE: a good trace in all the ways of being no longer good.
+damaged() {
+	local size at length kind
+	size=$(stat -c %s "$1")
+
+	# Cut off: in the middle, in a head, at the end of a block, before END, and with zeros behind.
+	read -r at length <<<"$(block "$1" 16 | tr -d '(,)')"
+	for at in $((size / 2)) $((at - 30)) $((at + length)) $((size - 64)) $((size - 1)); do
+		head -c "$at" "$1" >cut.tide
+		same "$1 cut at $at: verdict" truncated "$("$heaptide" info --json cut.tide 2>/dev/null | jq -r .verdict)"
+		compared cut.tide
+		head -c 5000 /dev/zero >>cut.tide
+		[ "$at" -gt $((size - 64)) ] || compared cut.tide
+	done
+
+	# Flipped: a bit of the payload and of the head of events (16), of nodes (4) and of strings (1).
+	for kind in 16 4 1; do
+		read -r at length <<<"$(block "$1" "$kind" | tr -d '(,)')"
+		for at in $((at + length / 2)) $((at - 40)) $((at - 64)); do
+			flipped "$1" "$at"
+			same "$1 flipped at $at: verdict" damaged \
+				"$("$heaptide" info --json flipped.tide 2>/dev/null | jq -r .verdict)"
+			compared flipped.tide
+		done
+	done
+
+	# The footer and END: the blocks are found without them.
+	for at in $((size - 10)) $((size - 70)); do
+		flipped "$1" "$at"
+		compared flipped.tide
+	done
+}
+
+whole ls 100 -- ls -l /usr/bin
+whole fork 100 -- bash -c '(ls / >/dev/null; echo a) | cat; for i in 1 2 3; do (x=$(seq 10)); done; (exec ls /); exec ls /'
+
+/usr/bin/python3 -c 'import threading' 2>/dev/null && whole threads 1000 -- /usr/bin/python3 -c '
+import threading
+def work():
+    kept = [bytes(1000 + i) for i in range(2000)]
+    for i in range(0, 2000, 2):
+        kept[i] = None
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()'
+
+if command -v sqlite3 >/dev/null; then
+	whole sqlite 1000 -- sqlite3 :memory: 'create table t(a, b); with recursive c(x) as (select 1 union all
+		select x + 1 from c where x < 2000) insert into t select x, hex(randomblob(20)) from c;
+		select count(distinct b), max(a) from t group by a % 7;'
+fi
+echo '[{"a":[1,2,3],"b":{"c":"d"}}]' >in.json
+whole jq 1000 -- jq 'map(.a | add), (.[0] | keys), [range(500) | tostring]' in.json
+
+# realloc, calls that fail, frees of other threads' blocks, children that free their parents' blocks.
+for htload in "$programs/htload" "$programs"/../../../*/testdata/programs/htload; do
+	[ -x "$htload" ] || continue
+	for option in --addresses=on --addresses=off --timestamps=coarse --timestamps=each --free-stacks=off; do
+		whole load 1000 "$option" -- "$htload" -s 5 -t 4 -n 20000 -c 5 -f 2 ledger
+	done
+	break
+done
+
+damaged fork.tide
+[ ! -e load.tide ] || damaged load.tide
+for trace in "$HT_SOURCE"/testdata/corpus/trace/trace_file/v1-{empty,one,fork}; do
+	compared "$trace"
+done
