@@ -28,6 +28,12 @@ uint64_t ht_collector_ns(const struct ht_collector *c)
 
 /* --- ticks -------------------------------------------------------------------------------- */
 
+/* After the store: a thread on another processor may see the old tick for a moment. */
+static void log_tick_end(struct ht_collector *c)
+{
+	c->tick_log[c->tick_count++ % HT_TICK_LOG] = ht_tickclock_now(&c->clock) + c->tick_ticks / 256;
+}
+
 static void next_tick(struct ht_collector *c, uint64_t ticks)
 {
 	if (++c->tick == HT_TICK_STALE)
@@ -37,6 +43,7 @@ static void next_tick(struct ht_collector *c, uint64_t ticks)
 		HT_STORE_RELAXED(&h->seg->tick, c->tick);
 		HT_STORE_RELAXED(&h->seg->heartbeat, c->tick);
 	}
+	log_tick_end(c);
 }
 
 void ht_collector_tick(struct ht_collector *c, uint64_t ticks)
@@ -258,9 +265,11 @@ static void set_sleeping(struct ht_collector *c, uint32_t value)
 
 static void sleep_a_while(struct ht_collector *c, bool idle)
 {
-	if (idle)
+	if (idle) {
 		for (struct ht_host *h = c->hosts; h; h = h->next)
 			HT_STORE_RELAXED(&h->seg->tick, HT_TICK_STALE);
+		log_tick_end(c);
+	}
 	set_sleeping(c, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* sleeping before the last look; pairs with the producer's head */
 	if (!idle || !ht_drain_pending(c))

@@ -97,8 +97,7 @@ struct ht_guest {
 	int32_t wait_status;
 	struct ht_pairs pairs;
 	struct ht_space *space;
-	uint32_t lanes;
-	bool alone;		  /* one thread, as this round began */	       /* not dropped */
+	uint32_t lanes;	       /* not dropped */
 	struct ht_view { uint64_t generation; uint32_t view; } *views;
 	uint32_t view_count, view_cap;
 	unsigned samples;
@@ -166,6 +165,7 @@ struct ht_lane {
 
 struct ht_watch; /* watch.c */
 
+#define HT_TICK_LOG 256
 struct ht_collector {
 	const struct ht_collect_settings *settings;
 	struct ht_trace_writer *writer; /* NULL until the first image has something to say */
@@ -182,6 +182,8 @@ struct ht_collector {
 	uint64_t cutoff; /* records stamped later wait for the next round */
 	bool moved;	 /* this round told something */
 	bool heap_stale; /* lanes were told out of turn */
+	uint64_t tick_log[HT_TICK_LOG]; /* when the last ticks ended, in ticks of the clock */
+	uint32_t tick_count;
 	struct ht_watch *watch;
 	struct ht_source listen, control;
 	unsigned connections;

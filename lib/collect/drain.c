@@ -9,9 +9,10 @@
  * again, a birth is in its ring before anybody else can know the address. Hence:
  *
  *   - A birth is due at its stamp, which was taken before anybody else could know the address.
- *   - A death is due as LATE as it can have happened: at the next stamp of its lane. If there is none yet: it
- *     was below this lane's head in the round before, so every birth before it is below the heads of this
- *     round; it is due now. Otherwise it waits a round. So no death ever meets an older block at its address.
+ *   - A death is due as LATE as it can have happened: at the next stamp of its lane, or when the tick that
+ *     let it go without a stamp changed. If neither is known yet: was it below this lane's head in the round
+ *     before, so that every birth before it is below the heads of this round, it is due now. Otherwise it waits a
+ *     round. So no death ever meets an older block at its address, and none is told over a tick late.
  *   - A death that is told too late is noticed, because its address is born again while live. It is in another
  *     ring, in front of any stamp later than that birth's: that lane is pulled forward up to it. If it is not
  *     there even with fresh heads, nobody recorded it (IMPLIED_FREE).
@@ -203,6 +204,20 @@ static uint64_t next_stamp(struct ht_collector *c, struct ht_lane *l)
 	return l->stamp; /* UINT64_MAX: none yet */
 }
 
+/* When the tick that stood at `ticks` was seen to change by everybody; UINT64_MAX: it still stands. */
+static uint64_t tick_end(const struct ht_collector *c, uint64_t ticks)
+{
+	uint32_t lo = c->tick_count > HT_TICK_LOG ? c->tick_count - HT_TICK_LOG : 0, hi = c->tick_count;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (c->tick_log[mid % HT_TICK_LOG] > ticks)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo == c->tick_count ? UINT64_MAX : c->tick_log[lo % HT_TICK_LOG];
+}
+
 /* When each queued record is due; see the head of this file. */
 static void set_keys(struct ht_collector *c, struct ht_lane *l)
 {
@@ -218,7 +233,12 @@ static void set_keys(struct ht_collector *c, struct ht_lane *l)
 			looked = true;
 		}
 		l->keys[i] = bound;
-		if (bound == UINT64_MAX) {
+		if (!has_time(r) && r->op < 32) {
+			uint64_t end = tick_end(c, r->ticks);
+			if (end < bound)
+				l->keys[i] = end;
+		}
+		if (l->keys[i] == UINT64_MAX) {
 			l->unbounded = true;
 			if (l->host->alone || r->end <= l->told_before || r->op >= 32)
 				l->keys[i] = c->now;
@@ -623,6 +643,9 @@ bool ht_drain_round(struct ht_collector *c)
 	c->round++;
 	c->moved = false;
 	c->now = ht_tickclock_now(&c->clock);
+#if defined(__x86_64__)
+	__builtin_ia32_lfence(); /* no head is loaded before the clock was read */
+#endif
 	c->cutoff = c->now;
 	adopt_all(c);
 	for (size_t i = 0; i < c->lane_count; i++) {

@@ -1,9 +1,12 @@
 /* pairs: see pairs.h. Growing doubles the table; large ones ask for huge pages, as half of their cost is faults. */
 #include "pairs.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
-#define FIRST_LOG 12 /* entries of a new table: a short run must not pay for a large one */
+#define FIRST_LOG 11 /* entries of a new table: a short run must not pay for a large one */
+#define HEAP_MAX (64u << 10) /* smaller tables come from the heap: unmapping interrupts the other processors */
+#define HUGE_MIN (4u << 20)
 
 void ht_pairs_init(struct ht_pairs *p, uint64_t *used, uint64_t cap)
 {
@@ -15,11 +18,31 @@ static uint64_t bytes_of(const struct ht_pairs *p)
 	return p->table ? (p->mask + 1) * sizeof(*p->table) : 0;
 }
 
+static struct ht_pair *new_table(uint64_t bytes)
+{
+	if (bytes <= HEAP_MAX)
+		return calloc(1, bytes);
+	void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m == MAP_FAILED)
+		return NULL;
+	if (bytes >= HUGE_MIN)
+		madvise(m, bytes, MADV_HUGEPAGE);
+	return m;
+}
+
+static void drop_table(struct ht_pairs *p)
+{
+	uint64_t bytes = bytes_of(p);
+	if (bytes <= HEAP_MAX)
+		free(p->table);
+	else
+		munmap(p->table, bytes);
+	*p->used -= bytes;
+}
+
 void ht_pairs_release(struct ht_pairs *p)
 {
-	if (p->table)
-		munmap(p->table, bytes_of(p));
-	*p->used -= bytes_of(p);
+	drop_table(p);
 	*p = (struct ht_pairs){.shift = 64, .used = p->used, .cap = p->cap};
 }
 
@@ -44,21 +67,15 @@ bool ht_pairs_grow(struct ht_pairs *p)
 	uint64_t entries = 1ull << log, bytes = entries * sizeof(*n.table);
 	if (*p->used + bytes > p->cap)
 		return false;
-	void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m == MAP_FAILED)
+	n.table = new_table(bytes);
+	if (!n.table)
 		return false;
-	if (bytes >= 4u << 20)
-		madvise(m, bytes, MADV_HUGEPAGE);
-	n.table = m;
 	n.mask = entries - 1;
 	n.shift = 64 - log;
 	n.grow_at = entries / 8 * 5;
 	copy_all(&n, p);
 	*p->used += bytes;
-	if (p->table) {
-		munmap(p->table, bytes_of(p));
-		*p->used -= bytes_of(p);
-	}
+	drop_table(p);
 	*p = n;
 	return true;
 }

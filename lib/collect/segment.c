@@ -14,7 +14,7 @@
 
 #include "collector.h"
 
-#define FIRST_SPARES 8u
+#define FIRST_SPARES 4u /* most images have one thread, and each spare costs its pages */
 #define MOST_SPARES 64u
 #define PAGE 4096u
 

@@ -138,6 +138,9 @@ HT_COLD struct ht_thread *ht_claim(bool forked)
 	find_bounds(&t->u);
 	ht_ring_open(&t->w, seg, slot);
 	t->magic = HT_THREAD_MAGIC;
+	/* Across threads the order of births rests on their stamps: coarse ones are for a single thread alone. */
+	if (ht_self.serial)
+		ht_process.options &= ~(uint32_t)HT_OPT_STAMP_COARSE;
 	uint64_t creator = forked ? 0 : ht_self.serial;
 	ht_self.serial = slot->serial;
 	ht_self.fork_token = 0;

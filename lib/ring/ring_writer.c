@@ -13,7 +13,8 @@
 /* A collector that shows signs of life is waited for longer: dropping would be worse than being slow. */
 #define WAIT_DEAD_NS 100000000ull    /* an event, while the heartbeat stands still */
 #define WAIT_ALIVE_NS 1000000000ull  /* an event, while it moves */
-#define WAIT_IN_VAIN_NS 1000000000ull /* a thread, in all, without getting room: then it only drops */
+#define WAIT_IN_VAIN_NS 1000000000ull /* a thread, without getting room: then it drops until there is some */
+#define GIVE_UP_NS 10000000000ull     /* a heartbeat that stands still so long is death */
 
 void ht_ring_wake(struct ht_segment *seg)
 {
@@ -69,9 +70,12 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 {
 	uint64_t size = w->mask + 1, begin = now_ns(), waited = 0, bound = WAIT_DEAD_NS;
 	uint32_t beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
-	bool room = false, alive = false;
-	if (w->in_vain_ns >= WAIT_IN_VAIN_NS)
+	bool room = false;
+	if (w->in_vain_ns >= WAIT_IN_VAIN_NS) {
+		if (++w->dropped % 4096 == 0 && beat == w->last_beat && now_ns() - w->last_room_ns > GIVE_UP_NS)
+			HT_STORE_RELAXED(&w->seg->control, HT_CONTROL_STOP); /* nobody is there any more */
 		return false;
+	}
 	while (!room && waited < bound) {
 		struct __kernel_timespec slice = {0, 5000000};
 		uint32_t *word = (uint32_t *)&w->slot->tail;
@@ -86,15 +90,13 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 		}
 		HT_STORE_RELAXED(&w->slot->waiting, 0);
 		waited = now_ns() - begin;
-		if (HT_LOAD_RELAXED(&w->seg->heartbeat) != beat) {
-			alive = true;
+		if (HT_LOAD_RELAXED(&w->seg->heartbeat) != beat)
 			bound = WAIT_ALIVE_NS;
-		}
 	}
 	w->slot->blocked_ns += waited;
 	w->in_vain_ns = room ? 0 : w->in_vain_ns + waited;
-	if (!alive && w->in_vain_ns >= WAIT_IN_VAIN_NS)
-		HT_STORE_RELAXED(&w->seg->control, HT_CONTROL_STOP); /* nobody is there any more */
+	w->last_beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
+	w->last_room_ns = begin + waited;
 	return room;
 }
 
@@ -142,6 +144,7 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 				return NULL;
 			continue;
 		}
+		w->in_vain_ns = 0;
 		uint64_t room = used < size / 2 ? size / 2 - used : size - 8 - used;
 		w->limit = w->head + (room < pad + bytes ? pad + bytes : room);
 		if (!pad)

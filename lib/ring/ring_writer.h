@@ -25,6 +25,8 @@ struct ht_ring_writer {
 	struct ht_slot *slot;
 	struct ht_segment *seg;
 	uint64_t in_vain_ns; /* waited since there was last room */
+	uint64_t last_room_ns; /* when a wait last ended, while in vain */
+	uint32_t last_beat, dropped;
 	uint32_t moving;    /* between two rings: of no use to anybody else now */
 };
 

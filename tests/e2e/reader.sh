@@ -40,6 +40,11 @@ flipped() {
 	printf '%b' "\\x$(printf '%02x' $((byte ^ 16)))" | dd of=flipped.tide bs=1 seek="$2" conv=notrunc status=none
 }
 
+# verdict TRACE: what heaptide says of it.
+verdict() {
+	{ "$heaptide" info --json "$1" 2>/dev/null || true; } | jq -r .verdict
+}
+
 # damaged TRACE: a good trace in all the ways of being no longer good.
 damaged() {
 	local size at length kind
@@ -49,7 +54,7 @@ damaged() {
 	read -r at length <<<"$(block "$1" 16 | tr -d '(,)')"
 	for at in $((size / 2)) $((at - 30)) $((at + length)) $((size - 64)) $((size - 1)); do
 		head -c "$at" "$1" >cut.tide
-		same "$1 cut at $at: verdict" truncated "$("$heaptide" info --json cut.tide 2>/dev/null | jq -r .verdict)"
+		same "$1 cut at $at: verdict" truncated "$(verdict cut.tide)"
 		compared cut.tide
 		head -c 5000 /dev/zero >>cut.tide
 		[ "$at" -gt $((size - 64)) ] || compared cut.tide
@@ -60,14 +65,13 @@ damaged() {
 		read -r at length <<<"$(block "$1" "$kind" | tr -d '(,)')"
 		for at in $((at + length / 2)) $((at - 40)) $((at - 64)); do
 			flipped "$1" "$at"
-			same "$1 flipped at $at: verdict" damaged \
-				"$("$heaptide" info --json flipped.tide 2>/dev/null | jq -r .verdict)"
+			same "$1 flipped at $at: verdict" damaged "$(verdict flipped.tide)"
 			compared flipped.tide
 		done
 	done
 
-	# The footer and END: the blocks are found without them.
-	for at in $((size - 10)) $((size - 70)); do
+	# The footer and END, and the header: the blocks are found without them.
+	for at in $((size - 10)) $((size - 70)) 3 9 14 20; do
 		flipped "$1" "$at"
 		compared flipped.tide
 	done

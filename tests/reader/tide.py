@@ -122,7 +122,6 @@ def info(trace):
         "inherited_frees": total("inherited_frees"),
         "implied_frees": total("implied"),
         "failed_calls": total("failed"),
-        "cross_thread_frees": account.cross,
         "truncated_stacks": account.truncated,
         "sources": {"sched": header.get("sched", b"").decode() or None,
                     "clock": header.get("clock", b"").decode() or None},
@@ -133,6 +132,7 @@ def info(trace):
     }
     if not trace.lossy:
         out["stacks"] = len(account.stacks)
+        out["cross_thread_frees"] = account.cross
     if not trace.lost_dictionary:
         out["images"] = [image_json(image) for _, image in sorted(trace.images.items())]
         out["max_rss_bytes"] = resident(trace)

@@ -47,8 +47,11 @@ class Trace:
     def read_header(self):
         """Section 3. Where the blocks start, or None."""
         fixed = self.pread(16, 0)
-        if fixed[:8] != MAGIC:
+        wrong = sum(a != b for a, b in zip(fixed, MAGIC))
+        if len(fixed) < 8 or wrong > 2:
             raise NotATrace("not a trace")
+        if wrong:
+            self.damage("the magic is wrong in a byte or two")
         if len(fixed) < 16:
             self.truncated = True
             return None
@@ -57,6 +60,8 @@ class Trace:
             self.damage("the header's length")
             return None
         if length > self.size:
+            if self.search(16) < self.size:
+                self.damage("the header's length")
             self.truncated = True
             return None
         data = self.pread(length, 0)

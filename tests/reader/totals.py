@@ -90,7 +90,7 @@ class Account:
             heap.failed += 1
         elif op == 26:
             heap.forks[event.extra] = heap.here()
-        elif op == 28 and not heap.ended:
+        elif op == 28 and thread and not heap.ended:
             heap.ended = True
             for seq in [seq for seq, block in self.live.items() if block[0] is heap]:
                 del self.live[seq]
