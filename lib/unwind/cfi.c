@@ -450,6 +450,14 @@ bool ht_cfi_run(const struct ht_cfi_entry *e, uintptr_t pc, struct ht_cfi_scratc
 	return run(&m, &program);
 }
 
+bool ht_cfi_row_of_return(uintptr_t pc, const struct ht_cfi_module *m, struct ht_cfi_scratch *s)
+{
+	struct ht_cfi_entry e;
+	if (ht_cfi_find(pc - 1, m, &e))
+		return ht_cfi_run(&e, pc - 1, s);
+	return ht_cfi_find(pc, m, &e) && e.low == pc && ht_cfi_run(&e, pc, s);
+}
+
 /* ---- expressions ---- */
 
 bool ht_cfi_eval(const uint8_t *expr, const uint64_t *regs, uint64_t initial, bool push_initial, ht_cfi_read *rd,

@@ -134,13 +134,12 @@ static uint16_t encode(const struct ht_cfi_row *r)
 HT_COLD uint16_t ht_row_miss(uint64_t pc, struct ht_cfi_scratch *scratch, void *ctx)
 {
 	struct ht_cfi_module m;
-	struct ht_cfi_entry e;
 	if (pc >> 47 || !pc)
 		return HT_ROW_NONE;
 	if (!ht_cfi_module_of(pc - 1, &m))
 		return HT_ROW_NONE; /* not cached: code may be loaded there later */
 	uint16_t row = HT_ROW_NONE;
-	if (ht_cfi_find(pc - 1, &m, &e) && ht_cfi_run(&e, pc - 1, scratch))
+	if (ht_cfi_row_of_return(pc, &m, scratch))
 		row = encode(&scratch->row);
 	if (!ht_unwind_settings.on_module(ctx, &m))
 		return row;

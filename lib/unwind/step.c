@@ -113,11 +113,10 @@ static unsigned full_step(struct ht_unwinder *u, struct ht_cfi_scratch *scratch,
 			  struct reader *r)
 {
 	struct ht_cfi_module m;
-	struct ht_cfi_entry e;
 	uint64_t pc = regs[HT_REG_RA], next[HT_REG_COUNT], cfa;
 	(void)u;
-	if (!pc || pc >> 47 || !ht_cfi_module_of(pc - 1, &m) || !ht_cfi_find(pc - 1, &m, &e) ||
-	    !ht_cfi_run(&e, pc - 1, scratch)) {
+	if (!pc || pc >> 47 || !ht_cfi_module_of(pc - 1, &m) ||
+	    !ht_cfi_row_of_return(pc, &m, scratch)) {
 		/* the same fallback as rows have: a frame pointer, on the own stack alone */
 		uint64_t rbp = regs[HT_REG_RBP];
 		if (!r->b.own || rbp < regs[HT_REG_RSP] || rbp + 16 > r->b.hi || (rbp & 7) || !word(rbp + 8))

@@ -1,0 +1,39 @@
+#!/bin/bash
+# Signal handlers that allocate arrive at any instruction of the hook, and some of them jump out of it: every call
+# that the program counted is in the trace, and what was thrown out is counted as lost.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+allocator=$HT_BUILD/tests/hook/libreentrant_alloc.so
+run() { # TRACE ARGS...
+	local trace=$1
+	shift
+	status_of env LD_PRELOAD="$allocator" "$heaptide" record -q --force -o "$trace" "${options[@]}" -- \
+		"$HT_BUILD/tests/hook/nested" "$@" 2>counts
+	same "status of nested $*" 0 "$status"
+}
+
+for options_text in "--free-stacks=on" "--free-stacks=off" "--self-check"; do
+	read -ra options <<<"$options_text"
+	run plain.tide 1
+	read -r mallocs frees handlers <counts
+	[ "$handlers" -gt 100 ] || fail "only $handlers signals arrived"
+	sound plain.tide 1000
+	# the program's stdio buffer and the like come on top
+	made=$(info plain.tide .allocations) gone=$(info plain.tide .frees)
+	[ $((made - mallocs)) -ge 0 ] && [ $((made - mallocs)) -le 4 ] || fail "$options_text: $mallocs mallocs, $made in the trace"
+	[ $((gone - frees)) -ge 0 ] && [ $((gone - frees)) -le 4 ] || fail "$options_text: $frees frees, $gone in the trace"
+	same "$options_text: differing stacks" 0 "$(info plain.tide '.self_check.differences // 0')"
+
+	run jumps.tide -j 1
+	"$heaptide" verify jumps.tide >verify.out || fail "$(head -3 verify.out)"
+	read -r mallocs frees _ <counts
+	made=$(info jumps.tide .allocations) gone=$(info jumps.tide .frees)
+	abandoned=$(info jumps.tide .lost_events.abandoned)
+	# a jump may leave between the call and the program's own count, both ways
+	for pair in "$mallocs $made" "$frees $gone"; do
+		read -r counted seen <<<"$pair"
+		[ "$seen" -ge $((counted - abandoned)) ] && [ "$seen" -le $((counted + abandoned + handlers / 50 + 4)) ] ||
+			fail "$options_text with jumps: the program counted $counted, the trace $seen ($abandoned abandoned)"
+	done
+	echo "$options_text: $handlers handlers, $abandoned notes abandoned"
+done
