@@ -239,6 +239,7 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_item(e, "frees", "frees", ht_count(n->c.frees));
 	ht_emit_item(e, "failed_calls", "failed", ht_count(n->failed_calls));
 	ht_emit_newline(e);
+	ht_emit_strange_frees(e, n, "odd frees   ");
 	ht_emit_item(e, "peak", "peak       ", ht_bytes(n->c.peak_bytes));
 	ht_emit_item(e, "peak_objects", "in blocks", ht_count(n->c.peak_objects));
 	if (n->has_peak)

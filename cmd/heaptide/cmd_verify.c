@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "facts.h"
+#include "progress.h"
 #include "reading.h"
 #include "text.h"
 
@@ -36,6 +37,7 @@ static void say(void *ctx, const char *line)
 	struct ht_output *out = ctx;
 	if (settings.quiet)
 		return;
+	ht_progress_end();
 	ht_text_clean(&out->buf, line);
 	ht_buf_byte(&out->buf, '\n');
 	ht_output_flush_some(out);
@@ -67,7 +69,8 @@ static int run(int argc, char **argv)
 		return status;
 	ht_output_open(&out, NULL, NULL, &d);
 	size_t max = settings.limit ? (size_t)settings.limit : SIZE_MAX;
-	int r = ht_trace_verify(t, say, &out, max, &violations);
+	int r = ht_trace_verify_watched(t, say, &out, max, &violations, ht_progress);
+	ht_progress_end();
 	say_result(&out, t, violations);
 	status = r ? ht_exit_status(r) : violations ? 4 : 0;
 	if (ht_output_close(&out, &d))

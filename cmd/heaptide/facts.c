@@ -186,12 +186,35 @@ void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_json(e, "max_rss_bytes", a->has_rss ? ht_bytes(a->max_rss_bytes) : ht_null());
 	emit_lost(e, a->trace);
 	ht_emit_json(e, "foreign_frees", ht_count(n->foreign_frees));
+	ht_emit_json(e, "undecided_frees", ht_count(n->undecided_frees));
 	ht_emit_json(e, "inherited_frees", ht_count(n->inherited_frees));
 	ht_emit_json(e, "implied_frees", ht_count(n->implied_frees));
 	ht_emit_json(e, "failed_calls", ht_count(n->failed_calls));
 	ht_emit_json(e, "cross_thread_frees", ht_count(n->cross_thread_frees));
 	ht_emit_json(e, "truncated_stacks", ht_count(n->truncated_stacks));
 	ht_emit_json(e, "stacks", ht_count(n->stacks));
+}
+
+void ht_emit_strange_frees(struct ht_emitter *e, const struct ht_totals *n, const char *label)
+{
+	const struct {
+		const char *what;
+		uint64_t count;
+	} all[] = {
+	    {"foreign", n->foreign_frees - n->undecided_frees},
+	    {"foreign or inherited", n->undecided_frees},
+	    {"inherited", n->inherited_frees},
+	    {"implied", n->implied_frees},
+	};
+	const char *between = label;
+	for (size_t i = 0; i < HT_ARRAY_SIZE(all); i++) {
+		if (!all[i].count)
+			continue;
+		ht_emit_text(e, "%s%s %s", between, ht_text_count(all[i].count).s, all[i].what);
+		between = ", ";
+	}
+	if (between != label)
+		ht_emit_newline(e);
 }
 
 /* --- completeness ------------------------------------------------------------------------- */

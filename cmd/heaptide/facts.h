@@ -37,6 +37,9 @@ struct ht_phrase ht_phrase_exit(int wait_status);
 
 /* The totals' keys, into the object that is open; JSON alone. */
 void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a);
+/* Text: one line that starts with the label, of frees that ended no block of their image or that nobody saw. Nothing
+ * when there is none. */
+void ht_emit_strange_frees(struct ht_emitter *e, const struct ht_totals *n, const char *label);
 /* Text: "complete: 10,814,002 events, 0 lost" or "incomplete: ..." with every reason. */
 void ht_emit_completeness(struct ht_emitter *e, const struct ht_analysis *a);
 

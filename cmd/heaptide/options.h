@@ -80,14 +80,14 @@ struct ht_selection_settings {
 	struct ht_time_value from, to, at;
 	const char *thread;
 	uint64_t process; /* pid, 0 = all */
-	const char *focus, *ignore, *hide, *module;
+	const char *focus, *ignore, *hide, *module, *allocators;
 	uint64_t min_size, max_size;
 };
 extern struct ht_selection_settings ht_selection_settings;
 extern const struct ht_option ht_range_options[];  /* from, to, thread, process */
 extern const struct ht_option ht_moment_options[]; /* at */
 extern const struct ht_option
-    ht_filter_options[]; /* focus, ignore, hide, module, min-size, max-size */
+    ht_filter_options[]; /* focus, ignore, hide, allocators, module, min-size, max-size */
 
 struct ht_symbol_settings {
 	const char *sysroot, *source_root;

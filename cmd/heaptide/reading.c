@@ -83,6 +83,8 @@ int ht_reading_options(const struct ht_trace *t, struct ht_analysis_options *o, 
 	    .no_inline = ht_symbol_settings.no_inline,
 	    .demangle = (enum ht_demangle)ht_symbol_settings.demangle,
 	};
+	if (in->allocators)
+		o->allocators = in->allocators;
 	o->progress = ht_progress;
 	if ((s->thread || s->process) && !thread_exists(t, s))
 		ht_warn("--thread, --process: nothing in this trace matches");

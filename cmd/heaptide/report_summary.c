@@ -197,6 +197,7 @@ static void say_totals(struct ht_report *r)
 	ht_emit_item(e, "leaked", "not freed", ht_bytes(c->leaked_bytes));
 	ht_emit_text(e, " (%s)", ht_text_count(c->leaked_objects).s);
 	ht_emit_newline(e);
+	ht_emit_strange_frees(e, &a->totals, "odd frees   ");
 }
 
 static void say_sizes(struct ht_report *r)

@@ -32,13 +32,13 @@ enum ht_op {
 	/* deaths: freed = sequence number of the block's birth */
 	HT_OP_FREE = 8,
 	HT_OP_DELETE = 9,
-	HT_OP_REALLOC_FREE = 10, /* death half; the next REALLOC, REALLOC_UNDO or FAILED-free end of this thread follows */
+	HT_OP_REALLOC_FREE = 10, /* death half; stands unless a REALLOC_UNDO of this thread follows; realloc(p, 0) that freed is this alone */
 	HT_OP_IMPLIED_FREE = 11, /* never seen to die, but its address was born again */
 	/* address-carrying deaths of blocks whose birth is not known by sequence */
 	HT_OP_FREE_UNKNOWN = 12,	 /* address not live in this image: foreign, or inherited over fork */
 	HT_OP_REALLOC_FREE_UNKNOWN = 13, /* the same, as the death half of a realloc */
 	HT_OP_REALLOC_UNDO = 14,	 /* the last REALLOC_FREE[_UNKNOWN] of this thread did not happen */
-	HT_OP_FAILED = 15,		 /* an allocation that returned NULL; size = what was asked */
+	HT_OP_FAILED = 15,		 /* one call that returned NULL (of a realloc: after its UNDO); size = what was asked */
 	/* the address space: address, size; extra as named */
 	HT_OP_MMAP = 16,   /* extra = prot | flags << 8 | (file-backed ? 1 << 32 : 0) */
 	HT_OP_MUNMAP = 17,
@@ -305,5 +305,9 @@ void ht_events_release(struct ht_events *e);
  * Returns 0, or the HT_ERR_* of the worst. */
 int ht_trace_verify(const struct ht_trace *t, void (*say)(void *ctx, const char *line), void *ctx, size_t max,
 		    uint64_t *violations);
+/* The same, telling how far it is: with say's ctx, after each block of events. */
+typedef void ht_trace_progress(void *ctx, const char *phase, uint64_t done, uint64_t total);
+int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, const char *line), void *ctx, size_t max,
+			    uint64_t *violations, ht_trace_progress *progress);
 
 #endif

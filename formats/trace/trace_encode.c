@@ -38,6 +38,7 @@ void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses
 	for (unsigned i = 0; i < HT_COL_EV_COUNT; i++)
 		c->base[i] = ht_xmalloc(HT_EVENT_COLUMN_BYTES);
 	c->node_limit = 1;
+	c->limit = HT_BLOCK_EVENTS;
 	start_block(c);
 }
 
@@ -67,7 +68,7 @@ void ht_encoder_threads(struct ht_encoder *c, uint32_t count)
 
 bool ht_encoder_make_room(struct ht_encoder *c)
 {
-	size_t room = HT_BLOCK_EVENTS - ht_encoder_events(c);
+	size_t room = c->limit - ht_encoder_events(c);
 	size_t threads = c->locals.len / sizeof(struct local),
 	       most = HT_EVENT_COLUMN_BYTES / HT_EVENT_WORST;
 	if (most - threads < room)

@@ -10,7 +10,8 @@
 #include "trace.h"
 #include "trace_layout.h"
 
-#define HT_BLOCK_EVENTS (256u << 10) /* events of a full block */
+#define HT_BLOCK_EVENTS (256u << 10)	/* events of a full block */
+#define HT_BLOCK_EVENTS_LEAST (4u << 10) /* of one that is kept small */
 #define HT_EVENT_COLUMN_BYTES ((1u << 20) + (1u << 18))
 #define HT_NO_RUN UINT64_MAX
 #define HT_EVENT_WORST 11 /* bytes an event may add to one column: escape and varint */
@@ -31,6 +32,7 @@ struct ht_encoder {
 	uint8_t *at[HT_COL_EV_COUNT];
 	uint8_t *base[HT_COL_EV_COUNT];
 	uint32_t room;
+	uint32_t limit; /* events of a block, at most HT_BLOCK_EVENTS */
 	uint32_t block;			  /* from 1 */
 	struct ht_encoder_thread *thread; /* of the current run */
 	uint64_t run_thread;		  /* its id; HT_NO_RUN: none, equal to no thread's */
@@ -60,6 +62,13 @@ void ht_encoder_threads(struct ht_encoder *c, uint32_t count);
 static inline size_t ht_encoder_events(const struct ht_encoder *c)
 {
 	return (size_t)(c->at[HT_COL_EV_OP] - c->base[HT_COL_EV_OP]);
+}
+/* The next block ends at so many events, and so do those after it; only between two blocks. */
+static inline void ht_encoder_limit(struct ht_encoder *c, uint64_t events)
+{
+	c->limit = events < HT_BLOCK_EVENTS_LEAST ? HT_BLOCK_EVENTS_LEAST
+		   : events > HT_BLOCK_EVENTS	  ? HT_BLOCK_EVENTS
+						  : (uint32_t)events;
 }
 /* Sets room; false: the block has to be finished first. */
 bool ht_encoder_make_room(struct ht_encoder *c);

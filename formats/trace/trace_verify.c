@@ -243,8 +243,8 @@ static void check_images(struct verifier *v)
 	}
 }
 
-int ht_trace_verify(const struct ht_trace *t, void (*say)(void *ctx, const char *line), void *ctx,
-		    size_t max, uint64_t *violations)
+int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, const char *line),
+			    void *ctx, size_t max, uint64_t *violations, ht_trace_progress *progress)
 {
 	struct verifier v = {.t = t, .say = say, .ctx = ctx, .max = max};
 	struct ht_events events = {0};
@@ -255,8 +255,11 @@ int ht_trace_verify(const struct ht_trace *t, void (*say)(void *ctx, const char 
 		violated(&v, "%s", t->text);
 	if (verdict == HT_VERDICT_TRUNCATED)
 		v.worst = HT_ERR_TRUNCATED;
-	for (size_t i = 0; i < t->block_count; i++)
+	for (size_t i = 0; i < t->block_count; i++) {
 		one_block(&v, i, &events);
+		if (progress)
+			progress(ctx, "blocks", i + 1, t->block_count);
+	}
 	if (verdict == HT_VERDICT_OK && !v.holes) {
 		if (t->has_footer)
 			check_totals(&v);
@@ -270,4 +273,10 @@ int ht_trace_verify(const struct ht_trace *t, void (*say)(void *ctx, const char 
 	if (violations)
 		*violations = v.violations;
 	return v.worst;
+}
+
+int ht_trace_verify(const struct ht_trace *t, void (*say)(void *ctx, const char *line), void *ctx,
+		    size_t max, uint64_t *violations)
+{
+	return ht_trace_verify_watched(t, say, ctx, max, violations, NULL);
 }

@@ -61,11 +61,35 @@ bool ht_allocator_function(const char *function)
 	return false;
 }
 
-/* The names hold no character that is special in a regular expression. */
-void ht_allocator_pattern(struct ht_buf *out)
+static void append_quoted(struct ht_buf *out, const char *name)
+{
+	for (size_t n = strcspn(name, "("); n; n--, name++) {
+		if (strchr("\\.+*?()|[]{}^$", *name))
+			ht_buf_byte(out, '\\');
+		ht_buf_byte(out, (uint8_t)*name);
+	}
+}
+
+/* Functions that are of the family only by options.allocators. Frames of one function share its name. */
+static void append_others(struct ht_buf *out, const struct ht_stacks *s)
+{
+	const char *last = NULL;
+	for (uint32_t i = 0; i < s->frame_count; i++) {
+		const struct ht_frame *f = &s->frames[i];
+		if (!f->allocator || f->function == last || ht_allocator_function(f->function))
+			continue;
+		last = f->function;
+		ht_buf_byte(out, '|');
+		append_quoted(out, f->function);
+	}
+}
+
+/* The names in the tables hold no character that is special in a regular expression. */
+void ht_allocator_pattern(struct ht_buf *out, const struct ht_stacks *s)
 {
 	for (size_t i = 0; i < HT_ARRAY_SIZE(exact); i++)
 		ht_buf_printf(out, "%s%s", i ? "|" : "", exact[i]);
 	for (size_t i = 0; i < HT_ARRAY_SIZE(prefixes); i++)
 		ht_buf_printf(out, "|%s.*", prefixes[i]);
+	append_others(out, s);
 }

@@ -15,6 +15,7 @@ void ht_analysis_options_init(struct ht_analysis_options *o)
 {
 	*o = (struct ht_analysis_options){
 		.selection = {.to_ns = UINT64_MAX, .max_size = UINT64_MAX},
+		.allocators = HT_ALLOCATORS,
 		.temporary = 1,
 	};
 }

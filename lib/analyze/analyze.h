@@ -63,6 +63,8 @@ struct ht_analysis_options {
 	bool sites;		/* keep counters per stack: rows, tree and profile need it */
 	bool symbols;		/* resolve addresses; else every frame is module + address */
 	struct ht_symbolize_options symbolize;
+	const char *allocators; /* extended regular expression of functions that belong to the allocator family beside
+				 * those that always do; NULL or "": none. Default: HT_ALLOCATORS */
 	uint64_t temporary;	/* N: at most so many other allocations in between; 1 */
 	size_t series_buckets;	/* of a->series; 0 = none */
 	unsigned jobs;		/* decoding threads; 0 = as many as CPUs allow, at most 4 */
@@ -70,6 +72,11 @@ struct ht_analysis_options {
 	void (*progress)(void *ctx, const char *phase, uint64_t done, uint64_t total);
 	void *progress_ctx;
 };
+/* Wrappers in wide use: of GNU, git, redis, GLib, GMP, Python. */
+#define HT_ALLOCATORS                                                                                            \
+	"^(x(m|z|c|re|nm|nre|2re|2nre)alloc(z|array)?|x(mem|str|strn)dupz?|z(m|c|re)alloc(_usable)?|"            \
+	"g_(strndup|memdup2?|try_(malloc0?|realloc)(_n)?|slice_(alloc0|copy))|"                                  \
+	"__gmp_default_(re)?allocate|_?Py(Mem|Object)_(Raw)?(M|C|Re)alloc)$"
 void ht_analysis_options_init(struct ht_analysis_options *o);
 
 /* First and last instant of the images that `process` selects, for times given as a share.

@@ -89,7 +89,7 @@ static void census_step(void *state, const struct ht_step *s)
 	if (s->kind == HT_STEP_BIRTH || s->kind == HT_STEP_DEATH || s->kind == HT_STEP_INHERITED ||
 	    s->kind == HT_STEP_FOREIGN)
 		look_at_stack(c, s->event->stack);
-	if (s->failed_call) {
+	if (s->event->op == HT_OP_FAILED) {
 		c->a->totals.failed_calls++;
 		c->a->images[s->image].failed_calls++;
 	}

@@ -36,7 +36,6 @@ struct ht_step {
 	bool image_ended;    /* LEFT */
 	bool realloc_pair;   /* BIRTH: the other half of the thread's last REALLOC_FREE; pair_selected then */
 	bool pair_selected;  /* that half's actor_selected */
-	bool failed_call;    /* EVENT, REVIVE: an allocation call returned NULL; said once per call */
 	bool undecided;	     /* FOREIGN: perhaps inherited, the trace does not tell */
 	bool undone_undecided; /* REVIVE: that of the step taken back */
 	uint8_t undone;	     /* REVIVE: kind of the step taken back */

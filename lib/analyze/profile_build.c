@@ -331,7 +331,7 @@ const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum h
 			add_sample(b, &a->sites->items[i]);
 	judge_mappings(b);
 	add_comments(b, comments, comment_count);
-	ht_allocator_pattern(&b->drop_frames);
+	ht_allocator_pattern(&b->drop_frames, a->stacks);
 	ht_buf_byte(&b->drop_frames, '\0');
 	p->drop_frames = (const char *)b->drop_frames.data;
 	p->keep_frames = "";

@@ -76,8 +76,8 @@ bool ht_stacks_shown(const struct ht_stacks *s, uint32_t node);
 /* The stack's visible frames from the callsite on, as indices; at most max; returns how many. */
 size_t ht_stacks_visible(const struct ht_stacks *s, uint32_t node, uint32_t *out, size_t max);
 
-/* allocator_names.c: an extended regular expression for the names of the whole family. */
-void ht_allocator_pattern(struct ht_buf *out);
+/* allocator_names.c: an expression for the names of the whole family, those of options.allocators as they were met. */
+void ht_allocator_pattern(struct ht_buf *out, const struct ht_stacks *s);
 
 /* strcmp with unknown (NULL) after everything known. */
 static inline int ht_text_order(const char *a, const char *b)

@@ -10,8 +10,8 @@
 #include "stacks.h"
 
 struct filters {
-	regex_t focus, ignore, hide, module;
-	bool has_focus, has_ignore, has_hide, has_module;
+	regex_t focus, ignore, hide, module, allocators;
+	bool has_focus, has_ignore, has_hide, has_module, has_allocators;
 };
 
 static int compile(regex_t *re, bool *has, const char *text, const char *option, struct ht_diag *d)
@@ -39,16 +39,21 @@ static void release_filters(struct filters *f)
 		regfree(&f->hide);
 	if (f->has_module)
 		regfree(&f->module);
+	if (f->has_allocators)
+		regfree(&f->allocators);
 }
 
-static int compile_filters(struct filters *f, const struct ht_selection *sel, struct ht_diag *d)
+static int compile_filters(struct filters *f, const struct ht_analysis_options *o, struct ht_diag *d)
 {
+	const struct ht_selection *sel = &o->selection;
+	const char *allocators = o->allocators && *o->allocators ? o->allocators : NULL;
 	int code;
 	*f = (struct filters){0};
 	if ((code = compile(&f->focus, &f->has_focus, sel->focus, "focus", d)) < 0 ||
 	    (code = compile(&f->ignore, &f->has_ignore, sel->ignore, "ignore", d)) < 0 ||
 	    (code = compile(&f->hide, &f->has_hide, sel->hide, "hide", d)) < 0 ||
-	    (code = compile(&f->module, &f->has_module, sel->module, "module", d)) < 0)
+	    (code = compile(&f->module, &f->has_module, sel->module, "module", d)) < 0 ||
+	    (code = compile(&f->allocators, &f->has_allocators, allocators, "allocators", d)) < 0)
 		release_filters(f);
 	return code;
 }
@@ -145,6 +150,7 @@ static void mark_frames(struct ht_stacks *s, const struct filters *f)
 	s->marks = ht_xcalloc(s->frame_count, 1);
 	for (uint32_t i = 0; i < s->frame_count; i++) {
 		struct ht_frame *frame = &s->frames[i];
+		frame->allocator |= matches(&f->allocators, f->has_allocators, frame->function);
 		frame->hidden = matches(&f->hide, f->has_hide, frame->function);
 		if (matches(&f->focus, f->has_focus, frame->function))
 			s->marks[i] |= HT_MARK_FOCUS;
@@ -195,7 +201,7 @@ static void judge(struct ht_stacks *s)
 int ht_stacks_symbolize(struct ht_stacks *s, const struct ht_analysis_options *o, struct ht_diag *d)
 {
 	struct filters filters;
-	int code = compile_filters(&filters, &o->selection, d);
+	int code = compile_filters(&filters, o, d);
 	if (code < 0)
 		return code;
 	if (o->symbols)

@@ -27,7 +27,6 @@ struct pending {
 
 struct thread_state {
 	uint64_t births;
-	bool failure_counted; /* by the undo, or by the FAILED, of the realloc just now */
 	struct pending pending;
 };
 
@@ -164,7 +163,7 @@ static void on_birth(struct walk *w, const struct ht_event *e, struct ht_step *s
 	s->kind = HT_STEP_BIRTH;
 	s->realloc_pair = e->op == HT_OP_REALLOC && t->pending.open;
 	s->pair_selected = s->realloc_pair && t->pending.step.actor_selected;
-	t->pending.open = t->pending.present = t->failure_counted = false;
+	t->pending.open = t->pending.present = false;
 	s->block = ht_live_add(&w->live, &b);
 	emit(w, s);
 }
@@ -194,7 +193,6 @@ static void on_death(struct walk *w, const struct ht_event *e, struct ht_step *s
 		death(w, s, b);
 	else
 		emit(w, s);
-	t->failure_counted &= s->implied;
 	if (realloc_half) {
 		t->pending.present = t->pending.open = true;
 		t->pending.step = *s;
@@ -212,8 +210,6 @@ static void on_undo(struct walk *w, const struct ht_event *e, struct ht_step *s)
 {
 	struct thread_state *t = w->threads[e->thread];
 	struct pending *p = &t->pending;
-	s->failed_call = !t->failure_counted;
-	t->failure_counted = true;
 	if (!p->present) {
 		s->kind = HT_STEP_EVENT;
 		emit(w, s);
@@ -231,15 +227,6 @@ static void on_undo(struct walk *w, const struct ht_event *e, struct ht_step *s)
 	else if (s->undone == HT_STEP_INHERITED && p->event.op == HT_OP_REALLOC_FREE_UNKNOWN)
 		ht_live_restore_inherited(&w->live, s->image, p->event.address);
 	p->present = p->open = false;
-	emit(w, s);
-}
-
-/* A realloc that fails may say so by its undo, by FAILED, or by both: it is one failed call. */
-static void on_failed(struct walk *w, const struct ht_event *e, struct ht_step *s)
-{
-	struct thread_state *t = w->threads[e->thread];
-	s->failed_call = !t->failure_counted;
-	t->failure_counted = t->pending.open;
 	emit(w, s);
 }
 
@@ -298,9 +285,6 @@ static void one_event(struct walk *w, const struct ht_event *e)
 		return;
 	case HT_OP_REALLOC_UNDO:
 		on_undo(w, e, &s);
-		return;
-	case HT_OP_FAILED:
-		on_failed(w, e, &s);
 		return;
 	case HT_OP_IMAGE_END:
 		on_image_end(w, &s);

@@ -128,21 +128,38 @@ HT_EXPORT int prctl(int option, ...)
 	return rc;
 }
 
+/* In the parent: who the child is. It may never have an event, and this process may end before it has one. */
+static HT_COLD void note_child(uint32_t token, int pid, const struct ht_unwind_state *from)
+{
+	struct ht_thread *t = ht_enter(from);
+	uint64_t *p = t ? ht_ring_reserve(&t->w, 24, !(ht_process.options & HT_OPT_DROP)) : NULL;
+	if (p) {
+		p[1] = token;
+		p[2] = pid > 0 ? (uint64_t)pid : 0;
+		ht_ring_commit(&t->w, p, 24, HT_REC_FORKED | (uint64_t)HT_REC_EXTRA << 8);
+	}
+	if (t)
+		ht_leave(t);
+}
+
 HT_EXPORT int fork(void);
 HT_EXPORT int fork(void)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	if (ht_state == HT_READY && (ht_process.options & HT_OPT_FOLLOW_FORK)) {
-		/* The child's first event names this record: what was live here, it inherits. */
-		struct ht_unwind_state from = HT_CALLER_STATE();
-		uint32_t token = __atomic_add_fetch(&ht_process.seg->fork_tokens, 1, __ATOMIC_RELAXED);
-		struct ht_note n = {.op = HT_REC_FORK, .flags = HT_REC_STACK | HT_REC_STAMP | HT_REC_EXTRA,
-				    .extra = token};
-		ht_event(&n, &from);
-		ht_self.fork_token = token;
-	}
-	return ht_real.fork();
+	if (ht_state != HT_READY || !(ht_process.options & HT_OPT_FOLLOW_FORK))
+		return ht_real.fork();
+	/* The child's first event names this record: what was live here, it inherits. */
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	uint32_t token = __atomic_add_fetch(&ht_process.seg->fork_tokens, 1, __ATOMIC_RELAXED);
+	struct ht_note n = {.op = HT_REC_FORK, .flags = HT_REC_STACK | HT_REC_STAMP | HT_REC_EXTRA,
+			    .extra = token};
+	ht_event(&n, &from);
+	ht_self.fork_token = token;
+	int pid = ht_real.fork();
+	if (pid != 0 && ht_state == HT_READY)
+		note_child(token, pid, &from);
+	return pid;
 }
 
 static int count_unloads(struct dl_phdr_info *info, size_t size, void *out)

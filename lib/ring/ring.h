@@ -185,6 +185,9 @@ enum ht_record_op {
 	HT_REC_GENERATION = 34, /* address = the generation that this thread's later frames belong to */
 	HT_REC_MODULE = 35,	/* new:16 = words that follow word 0, which are struct ht_ring_module and the path */
 	HT_REC_NAME = 36,	/* two words: 16 bytes of the thread's name, NUL-padded */
+	HT_REC_FORKED = 37,	/* extra = token of the FORK record; extra2 = the child's pid in the parent's pid
+				 * namespace, 0 = fork failed. Written by the parent, so that a child without
+				 * an event is known, too. Lost when the ring is full: not counted */
 };
 
 /* Which of the fixed words an op has; index = op. */

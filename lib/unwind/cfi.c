@@ -455,7 +455,11 @@ bool ht_cfi_row_of_return(uintptr_t pc, const struct ht_cfi_module *m, struct ht
 	struct ht_cfi_entry e;
 	if (ht_cfi_find(pc - 1, m, &e))
 		return ht_cfi_run(&e, pc - 1, s);
-	return ht_cfi_find(pc, m, &e) && e.low == pc && ht_cfi_run(&e, pc, s);
+	if (!ht_cfi_find(pc, m, &e) || e.low != pc)
+		return false;
+	s->row = (struct ht_cfi_row){.base = e.entry};
+	s->row.rules[HT_REG_RA].kind = HT_RULE_UNDEFINED;
+	return true;
 }
 
 /* ---- expressions ---- */

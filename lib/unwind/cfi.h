@@ -66,8 +66,8 @@ void ht_cfi_init(void *dl_find_object);
 void ht_cfi_snapshot(void);
 bool ht_cfi_module_of(uintptr_t pc, struct ht_cfi_module *m);
 bool ht_cfi_find(uintptr_t pc, const struct ht_cfi_module *m, struct ht_cfi_entry *e);
-/* The row for a return address: of the call before it; or, if no code stands there, of the function that begins at it,
- * as the last return address of a coroutine's stack does (nobody called; makecontext put it there). */
+/* The row for a return address: of the call before it. If no code stands there and a function begins right at it,
+ * nobody called: somebody put it there as the bottom of a stack, as makecontext does. */
 bool ht_cfi_row_of_return(uintptr_t pc, const struct ht_cfi_module *m, struct ht_cfi_scratch *s);
 /* Runs the program up to pc; the result is s->row. False: malformed, or a feature that nobody emits. */
 bool ht_cfi_run(const struct ht_cfi_entry *e, uintptr_t pc, struct ht_cfi_scratch *s);

@@ -327,6 +327,35 @@ static void profiles(void **state)
 	ht_analysis_free(a);
 }
 
+/* A wrapper that the option names is skipped, in rows and by pprof. */
+static void wrappers(void **state)
+{
+	struct program *p = *state;
+	struct ht_analysis_options o;
+	struct ht_rows rows;
+	struct ht_diag d;
+	struct ht_analysis *a;
+	ht_analysis_options_init(&o);
+	o.allocators = "^second_[a-z]+$";
+	a = symbolized(p, HT_BY_FUNCTION, &o);
+	ht_analysis_rows(a, HT_METRIC_PEAK, true, &rows);
+	assert_null(row_named(&rows, "second_caller"));
+	assert_int_equal(row_named(&rows, "program_main")->self.allocs, 2);
+	const struct ht_profile *x = ht_analysis_profile(a, HT_PROFILE_HEAP, NULL, 0, NULL);
+	assert_non_null(strstr(x->drop_frames, "|second_caller"));
+	ht_profile_free(x);
+	ht_rows_release(&rows);
+	ht_analysis_free(a);
+	o.allocators = "";
+	a = symbolized(p, HT_BY_FUNCTION, &o);
+	ht_analysis_rows(a, HT_METRIC_PEAK, true, &rows);
+	assert_int_equal(row_named(&rows, "second_caller")->self.allocs, 2);
+	ht_rows_release(&rows);
+	ht_analysis_free(a);
+	o.allocators = "(";
+	assert_int_equal(ht_analyze(&a, p->f.trace, &o, &d), HT_ERR_USAGE);
+}
+
 static void family(void **state)
 {
 	(void)state;
@@ -362,7 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_by_function), cmocka_unit_test(unresolved), cmocka_unit_test(row_filters),
 		cmocka_unit_test(hidden_frames),    cmocka_unit_test(trees),	  cmocka_unit_test(profiles),
-		cmocka_unit_test(family),
+		cmocka_unit_test(family),	    cmocka_unit_test(wrappers),
 	};
 	return cmocka_run_group_tests_name("analyze with symbols", tests, setup, teardown);
 }

@@ -303,6 +303,45 @@ static void write_limited(rlim_t limit)
 	close(fd);
 }
 
+/* Nobody flushes: the blocks get small by themselves, and most of the room is used. */
+static void test_small_disk(void **state)
+{
+	(void)state;
+	const rlim_t limit = 400000;
+	struct rlimit old, set;
+	struct ht_trace_settings settings = {.time_unit_ns = 1000, .addresses = true};
+	struct ht_thread_info thread = {.end_ns = UINT64_MAX};
+	struct ht_trace *t;
+	struct ht_diag d;
+	int fd = model_file("", 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	set = (struct rlimit){limit, old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &set), 0);
+	struct ht_trace_writer *w = ht_trace_writer_new(fd, &settings, &d);
+	assert_non_null(w);
+	struct ht_image image = {.end_ns = UINT64_MAX, .wait_status = -1};
+	ht_trace_writer_image(w, &image);
+	ht_trace_writer_thread(w, &thread);
+	for (uint64_t i = 0; i < 400000; i++) {
+		struct ht_event e = {.op = HT_OP_MALLOC,
+				     .stamped = true,
+				     .time = i * 3000,
+				     .size = i * UINT64_C(2654435761) % 5000,
+				     .address = i * UINT64_C(2654435761) % (1 << 30) * 16};
+		ht_trace_writer_event(w, &e);
+	}
+	uint64_t bytes = ht_trace_writer_bytes(w);
+	ht_trace_writer_abandon(w);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_in_range(bytes, limit * 4 / 5, limit);
+	assert_int_equal(model_reopen(&t, fd, &d), 0);
+	assert_int_equal(ht_trace_verdict(t), HT_VERDICT_TRUNCATED);
+	assert_true(ht_trace_block_count(t) > 4);
+	ht_trace_close(t);
+	close(fd);
+}
+
 static void test_full_disk(void **state)
 {
 	(void)state;
@@ -323,6 +362,7 @@ int main(void)
 	    cmocka_unit_test(test_cut_everywhere),  cmocka_unit_test(test_turn_every_byte),
 	    cmocka_unit_test(test_shuffled_blocks), cmocka_unit_test(test_garbage_and_zeros),
 	    cmocka_unit_test(test_not_a_trace),	    cmocka_unit_test(test_full_disk),
+	    cmocka_unit_test(test_small_disk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

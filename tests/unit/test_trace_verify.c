@@ -97,6 +97,15 @@ static void test_rules(void **state)
 		check(&cases[i], i);
 }
 
+static uint64_t blocks_done;
+static void count_blocks(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+	(void)ctx;
+	assert_string_equal(phase, "blocks");
+	assert_true(done == blocks_done + 1 && done <= total);
+	blocks_done = done;
+}
+
 /* No more lines than asked for, all counted. */
 static void test_many_violations(void **state)
 {
@@ -119,7 +128,8 @@ static void test_many_violations(void **state)
 	}
 	assert_int_equal(ht_trace_writer_finish(w, &totals, 0, &d), 0);
 	assert_int_equal(model_reopen(&t, fd, &d), 0);
-	assert_int_equal(ht_trace_verify(t, keep, &lines, 5, &violations), HT_ERR_DAMAGED);
+	assert_int_equal(ht_trace_verify_watched(t, keep, &lines, 5, &violations, count_blocks), HT_ERR_DAMAGED);
+	assert_int_equal(blocks_done, ht_trace_block_count(t));
 	assert_int_equal(violations, 999);
 	assert_int_equal(lines.count, 5);
 	ht_trace_close(t);
