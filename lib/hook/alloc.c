@@ -328,10 +328,10 @@ static HT_COLD void *realloc_early(void *p, size_t size, uint64_t pc)
 }
 
 /* realloc gave NULL. With size 0 that means freed, in every allocator that answers so; else nothing happened. */
-static HT_COLD void realloc_null(void *p, size_t size, const struct ht_unwind_state *from)
+static HT_COLD void realloc_null(void *p, size_t size, bool noted, const struct ht_unwind_state *from)
 {
 	int e = errno;
-	if (p && size != 0) {
+	if (p && size != 0 && noted) {
 		struct ht_note undo = {.op = HT_REC_REALLOC_UNDO};
 		ht_event(&undo, from);
 	}
@@ -348,12 +348,13 @@ HT_EXPORT void *realloc(void *p, size_t size)
 		return ht_arena_owns(p) ? realloc_arena(p, size)
 					: realloc_early(p, size, (uint64_t)__builtin_return_address(0));
 	struct ht_unwind_state from = HT_CALLER_STATE();
+	uint32_t losses = ht_self.thread ? ht_self.thread->losses : 0;
 	if (p)
 		death(HT_REC_REALLOC_FREE, p, &from);
 	void *q = ht_real.realloc(p, size);
 	if (HT_LIKELY(q != NULL))
 		birth(HT_REC_REALLOC, q, size, 0, &from);
 	else
-		realloc_null(p, size, &from);
+		realloc_null(p, size, ht_self.thread && losses == ht_self.thread->losses, &from);
 	return q;
 }

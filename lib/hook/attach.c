@@ -309,6 +309,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 		return;
 	}
 	find_stacks();
+	HT_SYSCALL3(SYS_readlink, "/proc/self/exe", ht_process.exe, sizeof(ht_process.exe) - 1);
 	look_around(&me);
 	if (ht_process.options & HT_OPT_NO_TSC)
 		ht_process.clock_gettime = (int (*)(int, void *))ht_symbol("clock_gettime", false);

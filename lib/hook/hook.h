@@ -32,6 +32,7 @@ struct ht_thread {
 	uint32_t tick;		/* as of the last stamp */
 	uint32_t generation[2];	/* last one written, to each ring */
 	uint32_t mirror_base;	/* frames below this index are not known to the collector */
+	uint32_t losses;	/* notes that found no room; tells realloc whether there is something to take back */
 	uint64_t births;
 	uint64_t last_birth;	/* address; tells operator new whether malloc has noted its block */
 	bool nested;		/* noting an event that interrupted another; of no meaning while the gate is open */
@@ -61,6 +62,7 @@ struct ht_process {
 	uint32_t default_stack_kib;
 	bool new_hooked;	/* the second preload object has called */
 	int (*clock_gettime)(int, void *);
+	char exe[1024]; /* the loader names the executable ""; read before the program can exec or move */
 };
 extern struct ht_process ht_process;
 

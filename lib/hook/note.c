@@ -90,6 +90,7 @@ static HT_COLD void lose(struct ht_thread *t, enum ht_ring_lost why)
 {
 	writer(t)->slot->counted++;
 	writer(t)->slot->lost[why]++;
+	t->losses++;
 	t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
 	if (HT_LOAD_RELAXED(&t->w.seg->control) != HT_CONTROL_RUN)
 		ht_turn_off(HT_OFF_STOPPED);
@@ -371,7 +372,8 @@ HT_COLD bool ht_note_module(void *thread, const struct ht_cfi_module *m)
 	uint64_t *place = &seen[(m->start >> 12) % SEEN];
 	if (HT_LOAD_ACQUIRE(place) == key)
 		return true;
-	size_t path = ht_strlen(m->name);
+	const char *name = m->name[0] ? m->name : ht_process.exe;
+	size_t path = ht_strlen(name);
 	if (path > 4000)
 		path = 4000;
 	uint64_t words = sizeof(struct ht_ring_module) / 8 + (path + 7) / 8, bytes = 8 + 8 * words;
@@ -384,7 +386,7 @@ HT_COLD bool ht_note_module(void *thread, const struct ht_cfi_module *m)
 	r->generation = HT_LOAD_RELAXED(&ht_unwind_generation);
 	describe(m, r);
 	r->path_len = path;
-	ht_copy(r + 1, m->name, path);
+	ht_copy(r + 1, name, path);
 	ht_ring_commit(writer(t), p, bytes, HT_REC_MODULE | words << 16);
 	HT_STORE_RELEASE(place, key); /* after the record: whoever sees it may rely on the record */
 	return true;
