@@ -31,7 +31,7 @@ static void start(struct setup *s)
 	struct ht_diag d;
 	memset(s, 0, sizeof(*s));
 	strcpy(s->path, "/tmp/attach-test-XXXXXX");
-	s->settings = (struct ht_collect_settings){.hello_fd = -1, .stack_depth = 64, .addresses = true,
+	s->settings = (struct ht_collect_settings){.hello_fd = -1, .listen_path_fd = -1, .stack_depth = 64, .addresses = true,
 						   .ring_memory = 1 << 20, .follow = HT_FOLLOW_EXEC};
 	s->settings.out_fd = mkstemp(s->path);
 	s->settings.listen_fd = ht_collect_listen(s->name, s->settings.token, &d);

@@ -17,6 +17,7 @@ void fixture_open(struct fixture *f)
 	f->settings = (struct ht_collect_settings){
 		.out_fd = mkstemp(f->path),
 		.listen_fd = -1,
+		.listen_path_fd = -1,
 		.hello_fd = -1,
 		.control_fd = -1,
 		.stack_depth = 256,
