@@ -28,10 +28,13 @@ void ht_series_init(struct ht_series *s, struct ht_analysis *a, const bool *imag
 		a->series[i].time_ns = a->totals.first_ns + (uint64_t)((__uint128_t)span * i / a->series_count);
 }
 
-/* The slice of time ns; slices passed over repeat the level. */
+/* The slice of time ns; slices passed over repeat the level. Most events lie before the last one's slice ends. */
 static struct ht_series_point *move_to(struct ht_series *s, uint64_t ns)
 {
 	struct ht_analysis *a = s->a;
+	if (ns <= s->latest_ns)
+		return &a->series[s->at];
+	s->latest_ns = ns;
 	size_t to = slice_of(a, ns);
 	while (s->at < to) {
 		a->series[s->at++].end_bytes = s->now_bytes;

@@ -2,6 +2,9 @@
  * attach: hellos in, segments out. One exchange per image: a hello of fixed size whose sender the kernel
  * vouches for, a welcome with the memfd. Nothing on a connection is waited for: a peer that does not
  * say hello at once is a descriptor among others until it hangs up.
+ *
+ * Whoever asks waits, and not for long. So all that ask are answered first, and only then is drained, once,
+ * what must be told before their images may begin.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,6 +28,18 @@ static void hex(char *to, const uint8_t *from, size_t n)
 		sprintf(to + 2 * i, "%02x", from[i]);
 }
 
+/* The descriptor, or -1 and errno. */
+static int listen_at(const struct sockaddr_un *a, size_t length)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || (!bind(fd, (const struct sockaddr *)a, (socklen_t)length) && !listen(fd, 512)))
+		return fd;
+	int e = errno;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
 int ht_collect_listen(char name[40], char token[40], struct ht_diag *d)
 {
 	uint8_t random[24];
@@ -32,19 +48,47 @@ int ht_collect_listen(char name[40], char token[40], struct ht_diag *d)
 	memcpy(name, "heaptide-", 10);
 	hex(name + 9, random, 8);
 	hex(token, random + 8, 16);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ht_fail(d, HT_ERR_SYSTEM, "socket: %s", strerror(errno));
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	size_t n = strlen(name);
 	memcpy(a.sun_path + 1, name, n);
-	if (bind(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n)) ||
-	    listen(fd, 512)) {
-		int e = errno;
-		close(fd);
-		return ht_fail(d, HT_ERR_SYSTEM, "socket: %s", strerror(e));
+	int fd = listen_at(&a, offsetof(struct sockaddr_un, sun_path) + 1 + n);
+	return fd >= 0 ? fd : ht_fail(d, HT_ERR_SYSTEM, "socket: %s", strerror(errno));
+}
+
+/* ',' ends the path in HEAPTIDE_ATTACH; a folder of another's is no place for a socket of ours. */
+static bool usable(const char *folder)
+{
+	struct stat s;
+	return folder && folder[0] == '/' && !strchr(folder, ',') && strlen(folder) < 60 && !stat(folder, &s) &&
+	       S_ISDIR(s.st_mode) && s.st_uid == getuid() && !(s.st_mode & 022);
+}
+
+int ht_collect_listen_path(char path[HT_COLLECT_PATH])
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	snprintf(path, HT_COLLECT_PATH, "%s/heaptide-XXXXXX", usable(runtime) ? runtime : "/tmp");
+	if (!mkdtemp(path)) { /* fresh, and 0700 */
+		path[0] = '\0';
+		return -1;
 	}
+	strcat(path, "/attach");
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	int fd = listen_at(&a, sizeof(a));
+	if (fd < 0)
+		ht_collect_unlink_path(path);
 	return fd;
+}
+
+void ht_collect_unlink_path(char path[HT_COLLECT_PATH])
+{
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return;
+	unlink(path);
+	*slash = '\0';
+	rmdir(path);
+	path[0] = '\0';
 }
 
 /* fd -1: refused. */
@@ -86,7 +130,7 @@ static bool wanted(const struct ht_collector *c)
 	return !c->image_count || c->settings->follow & HT_FOLLOW_EXEC; /* the first one always */
 }
 
-/* The image whose program made this process: itself before exec, or the process that started it. */
+/* The image whose program made this process, or the nearest one above; a quiet child stands for its parent. */
 static struct ht_guest *ancestor(struct ht_collector *c, pid_t pid)
 {
 	struct ht_guest *i = NULL;
@@ -94,37 +138,84 @@ static struct ht_guest *ancestor(struct ht_collector *c, pid_t pid)
 		i = ht_guest_live(c, pid);
 		pid = ht_proc_parent(pid);
 	}
-	return i;
+	return i && i->quiet ? i->parent : i;
+}
+
+static void add_arrival(struct ht_collector *c, const struct ht_arrival *a)
+{
+	for (size_t i = 0; i < c->arrival_count; i++)
+		if (c->arrivals[i].draft->pid == a->draft->pid) { /* it has become another program again */
+			ht_attach_begin(c);
+			break;
+		}
+	if (c->arrival_count == c->arrival_cap) {
+		c->arrival_cap = c->arrival_cap ? 2 * c->arrival_cap : 16;
+		c->arrivals = ht_xrealloc(c->arrivals, c->arrival_cap, sizeof(*c->arrivals));
+	}
+	c->arrivals[c->arrival_count++] = *a;
+}
+
+/* The process is another program now, recorded or not. */
+static struct ht_guest *replaced(struct ht_collector *c, pid_t pid)
+{
+	struct ht_guest *before = ht_guest_live(c, pid);
+	if (before) {
+		before->exec_seen = 0;
+		ht_guest_ending(c, before, true);
+	}
+	return before;
 }
 
 static void welcome(struct ht_collector *c, int fd, pid_t pid, const struct ht_hello *hello)
 {
 	struct ht_diag d = {0};
-	struct ht_guest *draft = ht_guest_draft(c, pid);
-	struct ht_host *h = wanted(c) ? ht_host_new(c, &d) : NULL;
+	bool wants = wanted(c);
+	struct ht_arrival a = {.own_pid = hello->pid};
+	a.draft = ht_guest_draft(c, pid);
+	a.parent = ancestor(c, pid);
+	a.host = wants ? ht_host_new(c, &d) : NULL;
 	if (d.text[0])
 		memcpy(c->result.refusal, d.text, sizeof(c->result.refusal) - 1);
-	bool answered = answer(fd, h ? h->map_bytes : 0, h ? h->fd : -1);
-	/* The process is another program now, recorded or not. What its old one still has in the rings comes first. */
+	if (!answer(fd, a.host ? a.host->map_bytes : 0, a.host ? a.host->fd : -1) || !a.host) {
+		c->totals->exec_not_attached += wants; /* it gave up waiting, or there is no memory */
+		if (a.host)
+			ht_host_free(c, a.host);
+		ht_guest_free(a.draft);
+		replaced(c, pid);
+		return;
+	}
+	a.host->pid = pid;
+	a.host->nested = (pid_t)hello->pid != pid;
+	add_arrival(c, &a);
+	c->result.attached = true;
+	c->result.segment_flags |= hello->hooks;
+}
+
+void ht_attach_begin(struct ht_collector *c)
+{
+	if (!c->arrival_count)
+		return;
+	/* What their old programs still have in the rings comes first; it may tell of forks, too. */
 	ht_drain_all(c);
-	struct ht_guest *before = ht_guest_live(c, pid);
-	struct ht_guest *parent = before ? before : ancestor(c, pid);
-	if (before) {
-		ht_guest_ending(c, before, true);
+	bool closes = false;
+	for (size_t i = 0; i < c->arrival_count; i++) {
+		struct ht_arrival *a = &c->arrivals[i];
+		struct ht_guest *before = replaced(c, a->draft->pid);
+		if (before)
+			a->parent = before->quiet ? before->parent : before;
+		closes |= before != NULL;
+	}
+	if (closes) {
 		ht_drain_all(c);
 		ht_guests_close(c);
 	}
-	if (!h || !answered) {
-		ht_guest_free(draft);
-		if (h)
-			ht_host_free(c, h);
-		return;
+	size_t count = c->arrival_count;
+	c->arrival_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct ht_arrival *a = &c->arrivals[i];
+		ht_guest_begin(c, a->draft, a->host, a->own_pid, c->image_count ? HT_IMAGE_EXEC : HT_IMAGE_FIRST,
+			       a->parent);
 	}
-	h->pid = pid;
-	h->nested = (pid_t)hello->pid != pid;
-	ht_guest_begin(c, draft, h, hello->pid, c->image_count ? HT_IMAGE_EXEC : HT_IMAGE_FIRST, parent);
-	c->result.attached = true;
-	c->result.segment_flags |= hello->hooks;
 }
 
 static bool credentials(int fd, struct ucred *peer)
@@ -146,14 +237,15 @@ void ht_attach_hello(struct ht_collector *c, int fd, bool trusted)
 	welcome(c, fd, peer.pid > 0 ? peer.pid : (pid_t)hello.pid, &hello);
 }
 
-void ht_attach_accept(struct ht_collector *c)
+void ht_attach_accept(struct ht_collector *c, int listen_fd)
 {
 	struct ucred peer;
 	int fd;
-	while ((fd = accept4(c->settings->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		/* root inside a user namespace, or a program that changed its user, still has the token */
 		bool known = credentials(fd, &peer) && (peer.uid == getuid() || peer.uid == 0 || !getuid());
 		if (!known || c->connections >= MAX_CONNECTIONS) {
+			c->totals->exec_not_attached += known;
 			close(fd);
 			continue;
 		}

@@ -18,6 +18,8 @@
 
 #include "trace.h"
 
+#define HT_COLLECT_PATH 96
+
 /* Follow bits. */
 enum { HT_FOLLOW_FORK = 1, HT_FOLLOW_EXEC = 2 };
 enum ht_argv_keep { HT_ARGV_NONE = 0, HT_ARGV_FIRST, HT_ARGV_ALL };
@@ -25,6 +27,8 @@ enum ht_argv_keep { HT_ARGV_NONE = 0, HT_ARGV_FIRST, HT_ARGV_ALL };
 struct ht_collect_settings {
 	int out_fd;	     /* fresh, for appending */
 	int listen_fd;	     /* abstract socket, -1 = none */
+	int listen_path_fd;  /* path socket, -1 = none */
+	char listen_path[HT_COLLECT_PATH]; /* removed at the end; "" = none */
 	int hello_fd;	     /* one connection that is there already, -1 = none */
 	int control_fd;	     /* to record, -1 = none: then the end of all images ends the trace */
 	char token[40];	     /* hello's must be equal; "" = none asked */
@@ -66,7 +70,6 @@ struct ht_collect_result {
 	uint64_t stopped_ns; /* then: recorded until */
 	uint64_t peak_rss;  /* largest RSS sample of one image */
 	uint32_t segment_flags; /* enum ht_seg_flag */
-	uint32_t off_reason; /* enum ht_off_reason of the first image that turned off */
 	char shadowed_by[128];
 	char refusal[128];  /* why the last image that asked got no segment, "" = none did */
 	struct ht_trace_totals totals;
@@ -74,6 +77,13 @@ struct ht_collect_result {
 
 /* Binds an abstract SOCK_SEQPACKET socket of a random name; fills in name (without the leading NUL) and token. */
 int ht_collect_listen(char name[40], char token[40], struct ht_diag *d);
+/*
+ * A path socket beside it, for targets in another network namespace, in a fresh folder of its own under
+ * $XDG_RUNTIME_DIR or /tmp. The descriptor, or -1 with path "": then there is none, which is no error.
+ */
+int ht_collect_listen_path(char path[HT_COLLECT_PATH]);
+/* Removes it, if it is still there; path becomes "". */
+void ht_collect_unlink_path(char path[HT_COLLECT_PATH]);
 /* Own session, no terminal, no signal ends us; closes every descriptor but those of the settings. */
 void ht_collect_detach(const struct ht_collect_settings *s);
 /* Runs to the end; with a control_fd it sends ready, then the result. */

@@ -20,6 +20,7 @@
 #define IDLE_NAPS 20 /* without a record, before the tick goes stale */
 #define FLUSH (1000 * MS)
 #define GRACE (100 * MS) /* after the last image's end: a child on its way through exec may still say hello */
+#define GRACE_LONG (1000 * MS) /* the same, when there is one */
 
 uint64_t ht_collector_ns(const struct ht_collector *c)
 {
@@ -39,10 +40,8 @@ static void next_tick(struct ht_collector *c, uint64_t ticks)
 	if (++c->tick == HT_TICK_STALE)
 		c->tick++;
 	c->next_tick = ticks + c->tick_ticks;
-	for (struct ht_host *h = c->hosts; h; h = h->next) {
+	for (struct ht_host *h = c->hosts; h; h = h->next)
 		HT_STORE_RELAXED(&h->seg->tick, c->tick);
-		HT_STORE_RELAXED(&h->seg->heartbeat, c->tick);
-	}
 	log_tick_end(c);
 }
 
@@ -221,7 +220,7 @@ static void serve(struct ht_collector *c, bool look)
 	while ((s = ht_watch_next(c->watch, look))) {
 		switch (s->kind) {
 		case HT_SOURCE_LISTEN:
-			ht_attach_accept(c);
+			ht_attach_accept(c, s->fd);
 			break;
 		case HT_SOURCE_CONNECTION:
 			ht_attach_connection(c, s);
@@ -233,6 +232,7 @@ static void serve(struct ht_collector *c, bool look)
 			ht_guest_ending(c, s->image, false);
 		}
 	}
+	ht_attach_begin(c);
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
@@ -246,7 +246,9 @@ static bool all_ended(struct ht_collector *c, uint64_t now, uint64_t *since)
 	if (!*since)
 		*since = now;
 	bool may_come = c->settings->listen_fd >= 0 && c->settings->follow & HT_FOLLOW_EXEC;
-	return !may_come || now - *since >= GRACE;
+	if (!may_come || now - *since >= GRACE_LONG)
+		return true;
+	return now - *since >= GRACE && !ht_guests_stranger(c);
 }
 
 static bool finished(struct ht_collector *c, uint64_t now, uint64_t *since)
@@ -307,10 +309,14 @@ void ht_collector_init(struct ht_collector *c, const struct ht_collect_settings 
 	ht_intern_init(&c->intern, &c->memory_used, c->memory_cap / 2);
 	ht_tickclock_init(&c->clock, ht_tickclock_trusted());
 	c->watch = ht_watch_new();
+	c->beat = ht_beat_new();
 	c->listen = (struct ht_source){.kind = HT_SOURCE_LISTEN, .fd = s->listen_fd};
+	c->listen_path = (struct ht_source){.kind = HT_SOURCE_LISTEN, .fd = s->listen_path_fd};
 	c->control = (struct ht_source){.kind = HT_SOURCE_CONTROL, .fd = s->control_fd};
 	if (s->listen_fd >= 0)
 		ht_watch_add(c->watch, &c->listen);
+	if (s->listen_path_fd >= 0)
+		ht_watch_add(c->watch, &c->listen_path);
 	if (s->control_fd >= 0)
 		ht_watch_add(c->watch, &c->control);
 	c->result.ready = true;
@@ -320,6 +326,7 @@ void ht_collector_init(struct ht_collector *c, const struct ht_collect_settings 
 	refine_clock(c);
 	if (s->hello_fd >= 0)
 		ht_attach_hello(c, s->hello_fd, true);
+	ht_attach_begin(c);
 }
 
 static uint64_t cpu_ns(void)
@@ -330,6 +337,8 @@ static uint64_t cpu_ns(void)
 void ht_collector_finish(struct ht_collector *c)
 {
 	struct ht_collect_result *r = &c->result;
+	serve(c, true);
+	ht_guests_stop(c);
 	serve(c, true); /* children that ended just now are not to be called running */
 	ht_guests_finish(c);
 	ht_collector_begin(c);
@@ -367,6 +376,8 @@ void ht_collector_release(struct ht_collector *c)
 	free_guests(c->closed);
 	ht_intern_release(&c->intern);
 	ht_watch_free(c->watch);
+	ht_beat_free(c->beat);
+	free(c->arrivals);
 	free(c->lanes);
 	free(c->heap);
 	free(c->waiting);
@@ -379,6 +390,9 @@ int ht_collect_run(const struct ht_collect_settings *s, struct ht_collect_result
 	ht_collector_init(c, s);
 	loop(c);
 	ht_collector_finish(c);
+	char path[HT_COLLECT_PATH];
+	memcpy(path, s->listen_path, sizeof(path));
+	ht_collect_unlink_path(path);
 	*result = c->result;
 	if (s->control_fd >= 0)
 		send(s->control_fd, result, sizeof(*result), MSG_NOSIGNAL);

@@ -8,9 +8,10 @@
  *   attach.c  hellos in, segments out          segment.c  memory of a host, spare slots, offers
  *   guests.c  life and death of images         drain.c    rounds: order across lanes
  *   event.c   one record → one trace event     watch.c    sleeping and being woken
+ *   children.c  forked, not heard of yet       beat.c     the sign of life
  *
  * One thread does all of it, so nothing here is locked. (watch.c has a helper thread that only
- * waits for descriptors.)
+ * waits for descriptors, beat.c one that moves the heartbeats.)
  */
 #ifndef HT_COLLECTOR_H
 #define HT_COLLECTOR_H
@@ -85,6 +86,9 @@ struct ht_guest {
 	uint8_t state, kind;
 	bool registered, started;
 	bool execed;	       /* it ended by becoming another program */
+	bool quiet;	       /* a forked child without an event: children.c; not in the trace */
+	uint64_t fork_token;   /* of a quiet one: its first event names it */
+	uint64_t exec_seen;    /* ns: since then it runs another program, which has not said hello; 0 = it does not */
 	pid_t pid;	       /* as we see it; 0 = not known in our namespace */
 	uint32_t own_pid;      /* as it sees itself */
 	struct ht_source process; /* pidfd, fd -1 = none */
@@ -164,6 +168,12 @@ struct ht_lane {
 /* --- the collector ------------------------------------------------------------------------ */
 
 struct ht_watch; /* watch.c */
+struct ht_beat;	 /* beat.c */
+struct ht_arrival { /* said hello and was answered; begins when all that wait are answered, too */
+	struct ht_guest *draft, *parent;
+	struct ht_host *host;
+	uint32_t own_pid;
+};
 
 #define HT_TICK_LOG 256
 struct ht_collector {
@@ -185,19 +195,23 @@ struct ht_collector {
 	uint64_t tick_log[HT_TICK_LOG]; /* when the last ticks ended, in ticks of the clock */
 	uint32_t tick_count;
 	struct ht_watch *watch;
-	struct ht_source listen, control;
+	struct ht_beat *beat;
+	struct ht_source listen, listen_path, control;
+	struct ht_arrival *arrivals;
+	size_t arrival_count, arrival_cap;
 	unsigned connections;
 	uint64_t memory_used, memory_cap;
 	uint64_t next_serial, next_fork;
 	uint32_t next_view;
 	uint64_t next_tick, tick_ticks; /* in ticks: when, and how many a millisecond has */
 	uint32_t tick;
-	uint64_t next_look, next_look_exiting, next_flush; /* in ns */
+	uint64_t next_look, next_look_exiting, next_look_quiet, next_flush; /* in ns */
 	uint64_t flushed_events;
 	/* the end */
 	pid_t command; /* 0 = not told */
 	bool command_ended, control_closed, stop_asked;
 	int command_status;
+	bool closing;  /* the targets are told to stop */
 	bool stopped;  /* nothing is written any more */
 	struct ht_collect_result result;
 	struct ht_trace_totals *totals; /* in result */
@@ -212,7 +226,7 @@ void ht_host_replenish(struct ht_collector *c, struct ht_host *h);
 /* A slot's counters into the totals; with reuse, its rings to the pool and the slot to the next thread. */
 void ht_host_retire(struct ht_collector *c, struct ht_host *h, uint32_t index, bool reuse);
 /* Does any process but us have it mapped? Only while it has no lanes. */
-bool ht_host_mapped(struct ht_host *h);
+bool ht_host_mapped(struct ht_collector *c, struct ht_host *h);
 /* A bigger ring for a lane that fills faster than it drains. */
 void ht_host_offer(struct ht_host *h, struct ht_lane *l);
 /* The thread went over to the ring it was offered. */
@@ -220,17 +234,22 @@ void ht_host_move(struct ht_host *h, struct ht_lane *l);
 uint64_t ht_ring_class_bytes(unsigned class);
 
 /* attach.c */
-void ht_attach_accept(struct ht_collector *c);
+void ht_attach_accept(struct ht_collector *c, int listen_fd);
 /* A connection that has something to say. */
 void ht_attach_connection(struct ht_collector *c, struct ht_source *s);
 /* trusted: a connection that we were given, no token needed. */
 void ht_attach_hello(struct ht_collector *c, int fd, bool trusted);
+/* Makes images of those that were answered. */
+void ht_attach_begin(struct ht_collector *c);
 
 /* guests.c */
 /* Reads what is to be known of a process while it surely lives. */
 struct ht_guest *ht_guest_draft(const struct ht_collector *c, pid_t pid);
 void ht_guest_begin(struct ht_collector *c, struct ht_guest *draft, struct ht_host *h, uint32_t own_pid,
 		    uint8_t kind, struct ht_guest *parent);
+/* A quiet image for a forked child. pid: ours, 0 = not known. */
+void ht_guest_expect(struct ht_collector *c, struct ht_host *h, const struct ht_fork_note *fork, pid_t pid,
+		     uint32_t own_pid);
 void ht_guest_free(struct ht_guest *i);
 struct ht_guest *ht_guest_live(struct ht_collector *c, pid_t pid);
 /* The image that a lane's thread belongs to; makes a forked child's. NULL: not known yet. */
@@ -243,9 +262,30 @@ void ht_guest_ending(struct ht_collector *c, struct ht_guest *i, bool execed);
 void ht_guests_close(struct ht_collector *c);
 /* Looks for dead threads, programs that were replaced, RSS; does nothing until it is time. */
 void ht_guests_look(struct ht_collector *c, uint64_t now_ns);
-/* The trace is about to be closed: everything that runs is told to stop recording. */
+/* The trace is about to be closed: everything that runs is told to stop recording; what it told is told. */
+void ht_guests_stop(struct ht_collector *c);
+/* Then: names what runs, takes the totals, frees the hosts. */
 void ht_guests_finish(struct ht_collector *c);
+/* One more that runs and is not recorded. */
+void ht_guests_name(struct ht_collector *c, pid_t pid);
+/* A process with our token in its environment that is none of the images; 0 = none. Reads all of /proc. */
+pid_t ht_guests_stranger(struct ht_collector *c);
 uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation);
+
+/* children.c */
+const struct ht_fork_note *ht_child_fork(const struct ht_host *h, uint64_t token);
+void ht_child_forget_fork(struct ht_host *h, const struct ht_fork_note *fork);
+struct ht_guest *ht_child_quiet(const struct ht_collector *c, const struct ht_host *h, uint64_t token);
+/* A FORKED record. pid: as the parent sees it, 0 = fork failed. */
+void ht_child_forked(struct ht_collector *c, struct ht_host *h, uint64_t token, uint64_t pid);
+/* A quiet child that maps its segment no more: it runs another program. */
+bool ht_child_left(const struct ht_guest *i);
+
+/* beat.c: moves the heartbeats of the segments it was given, until they are taken back. */
+struct ht_beat *ht_beat_new(void);
+void ht_beat_free(struct ht_beat *b);
+void ht_beat_add(struct ht_beat *b, struct ht_segment *s);
+void ht_beat_remove(struct ht_beat *b, struct ht_segment *s);
 
 /* drain.c */
 /* One round over all lanes. True: a lane waits for another round. */
@@ -286,7 +326,7 @@ void ht_collector_begin(struct ht_collector *c);
 uint64_t ht_collector_ns(const struct ht_collector *c); /* since time 0 */
 /* Nothing is written from now on. failure: the writer's words; NULL: the size limit. */
 void ht_collector_stop(struct ht_collector *c, const struct ht_diag *failure);
-/* Changes the tick and the heartbeat when a millisecond has passed. */
+/* Changes the tick when a millisecond has passed. */
 void ht_collector_tick(struct ht_collector *c, uint64_t ticks);
 
 /* watch.c */

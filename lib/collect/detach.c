@@ -34,10 +34,10 @@ static int compare_fds(const void *a, const void *b)
 
 static void close_others(const struct ht_collect_settings *s)
 {
-	int keep[4] = {s->out_fd, s->listen_fd, s->hello_fd, s->control_fd};
-	qsort(keep, 4, sizeof(*keep), compare_fds);
+	int keep[] = {s->out_fd, s->listen_fd, s->listen_path_fd, s->hello_fd, s->control_fd};
+	qsort(keep, HT_ARRAY_SIZE(keep), sizeof(*keep), compare_fds);
 	unsigned from = 3;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < HT_ARRAY_SIZE(keep); i++) {
 		if (keep[i] < (int)from)
 			continue;
 		close_between(from, (unsigned)keep[i] - 1);
@@ -81,7 +81,7 @@ void ht_collect_detach(const struct ht_collect_settings *s)
 	lift_limits();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3 && null >= 0; fd++)
-		if (fd != s->out_fd && fd != s->listen_fd && fd != s->hello_fd && fd != s->control_fd)
+		if (fd != s->out_fd && fd != s->listen_fd && fd != s->listen_path_fd && fd != s->hello_fd && fd != s->control_fd)
 			dup2(null, fd);
 	close_others(s);
 	prctl(PR_SET_NAME, "heaptide-collec", 0, 0, 0);

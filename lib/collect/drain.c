@@ -102,6 +102,8 @@ static void account(struct ht_collector *c, const struct ht_lane *l, bool dead)
 		c->totals->lost[HT_LOST_AFTER_CLOSE] += missing;
 	else if (missing <= 2) /* killed between counting and publishing: the call never returned */
 		c->totals->counted -= missing;
+	else /* a dead thread that counted more than it published: its slot was scribbled over */
+		c->totals->lost[HT_LOST_DAMAGED] += missing;
 }
 
 void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse)

@@ -18,6 +18,7 @@ struct telling {
 	enum ht_want want;
 	uint64_t wanted;
 	uint32_t node; /* leaf of its stack */
+	bool lost;     /* it meant nothing without one that was dropped: counted as lost, too */
 };
 
 /* --- stacks ------------------------------------------------------------------------------- */
@@ -170,6 +171,7 @@ static bool tell_birth(struct telling *t)
 	uint64_t seq = write_event(t, &e);
 	if (!e.unpaired)
 		ht_pairs_add(&image->pairs, address, seq, e.time);
+	t->l->undo = (typeof(t->l->undo)){0};
 	t->c->totals->births++;
 	t->c->totals->requested_bytes += e.size;
 	if (t->c->waiting_count)
@@ -220,11 +222,18 @@ static bool tell_undo(struct telling *t)
 	struct ht_lane *l = t->l;
 	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
 		return false;
+	struct ht_pair *there = l->undo.known ? ht_pairs_find(&l->image->pairs, l->undo.address) : NULL;
+	if (!l->undo.any || there) { /* the half that it undoes was dropped, or the next one's other half */
+		l->undo = (typeof(l->undo)){0};
+		t->c->totals->lost[HT_LOST_RING_FULL]++;
+		t->lost = true;
+		return true;
+	}
 	struct ht_event e;
 	fill_event(t, &e, HT_OP_REALLOC_UNDO);
 	write_event(t, &e);
 	t->c->totals->undone_reallocs++;
-	if (l->undo.known && !ht_pairs_find(&l->image->pairs, l->undo.address) &&
+	if (l->undo.known &&
 	    ht_pairs_room(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth)) {
 		ht_pairs_add(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth);
 		if (t->c->waiting_count)
@@ -337,14 +346,6 @@ static void tell_name(struct telling *t)
 
 /* --- whose lane it is --------------------------------------------------------------------- */
 
-static const struct ht_fork_note *find_fork(const struct ht_lane *l)
-{
-	for (size_t i = l->host->fork_count; i-- > 0;)
-		if (l->host->forks[i].token == l->fork_token)
-			return &l->host->forks[i];
-	return NULL;
-}
-
 static bool wait_for_lane(struct telling *t, uint64_t what)
 {
 	t->want = HT_WANT_LANE;
@@ -380,8 +381,8 @@ static bool find_image(struct telling *t)
 	if (l->handler_of && (!join_thread(t) || l->image))
 		return l->image != NULL;
 	if (l->forked && l->fork_token) {
-		fork = find_fork(l);
-		if (!fork && !l->resolved && !ht_drain_alone(t->c, l, true)) {
+		fork = ht_child_fork(l->host, l->fork_token);
+		if (!fork && !ht_child_quiet(t->c, l->host, l->fork_token) && !l->resolved && !ht_drain_alone(t->c, l, true)) {
 			t->want = HT_WANT_FORK;
 			t->wanted = l->fork_token;
 			return false;
@@ -429,11 +430,14 @@ enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const stru
 		case HT_REC_NAME:
 			tell_name(&t);
 			break;
+		case HT_REC_FORKED:
+			ht_child_forked(c, l->host, r->extra, r->extra2);
+			break;
 		default:
 			told = tell_other(&t);
 		}
 	}
-	if (told && r->op < 32) {
+	if (told && r->op < 32 && !t.lost) {
 		l->recorded++;
 		c->totals->recorded++;
 	}

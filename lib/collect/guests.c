@@ -16,6 +16,8 @@
 
 #define SECOND 1000000000ull
 #define LOOK_EXITING (20 * 1000000ull)
+#define LOOK_QUIET (100 * 1000000ull)
+#define HELLO_WAIT (400 * 1000000ull) /* from exec to hello */
 #define LINGER (50 * 1000000ull)
 
 /* --- birth -------------------------------------------------------------------------------- */
@@ -32,7 +34,7 @@ static struct ht_guest *image_in_host(struct ht_collector *c, const struct ht_ho
 {
 	struct ht_guest *found = NULL;
 	for (struct ht_guest *i = c->images; i; i = i->next)
-		if (i->host == h && i->own_pid == own_pid && (!found || i->state == HT_GUEST_LIVE))
+		if (i->host == h && i->own_pid == own_pid && !i->quiet && (!found || i->state == HT_GUEST_LIVE))
 			found = i;
 	return found;
 }
@@ -49,8 +51,7 @@ static void keep_argv(const struct ht_collector *c, struct ht_guest *i)
 
 static void watch_process(struct ht_collector *c, struct ht_guest *i)
 {
-	i->process = (struct ht_source){.kind = HT_SOURCE_IMAGE, .fd = -1, .image = i};
-	if (i->pid)
+	if (i->pid && i->process.fd < 0)
 		i->process.fd = (int)syscall(SYS_pidfd_open, i->pid, 0);
 	if (i->process.fd >= 0)
 		ht_watch_add(c->watch, &i->process);
@@ -58,12 +59,21 @@ static void watch_process(struct ht_collector *c, struct ht_guest *i)
 		ht_guest_ending(c, i, false); /* gone already */
 }
 
+static struct ht_guest *new_guest(pid_t pid)
+{
+	struct ht_guest *i = ht_xcalloc(1, sizeof(*i));
+	i->pid = pid;
+	i->process = (struct ht_source){.kind = HT_SOURCE_IMAGE, .fd = -1, .image = i};
+	return i;
+}
+
 /* What only a living process can be asked; it may be gone a moment after it was answered. */
 struct ht_guest *ht_guest_draft(const struct ht_collector *c, pid_t pid)
 {
-	struct ht_guest *i = ht_xcalloc(1, sizeof(*i));
+	struct ht_guest *i = new_guest(pid);
 	char path[4096];
-	i->pid = pid;
+	if (pid)
+		i->process.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	ht_proc_exe_id(pid, &i->exe_dev, &i->exe_ino);
 	ht_proc_exe(pid, path, sizeof(path));
 	i->exe_path = ht_xstrdup(path);
@@ -73,8 +83,7 @@ struct ht_guest *ht_guest_draft(const struct ht_collector *c, pid_t pid)
 
 static struct ht_guest *draft_of_parent(pid_t pid, const struct ht_guest *parent)
 {
-	struct ht_guest *i = ht_xcalloc(1, sizeof(*i));
-	i->pid = pid;
+	struct ht_guest *i = new_guest(pid);
 	i->exe_dev = parent->exe_dev;
 	i->exe_ino = parent->exe_ino;
 	i->exe_path = ht_xstrdup(parent->exe_path);
@@ -84,7 +93,9 @@ static struct ht_guest *draft_of_parent(pid_t pid, const struct ht_guest *parent
 
 void ht_guest_free(struct ht_guest *i)
 {
-	if (i->space)
+	if (i->process.fd >= 0)
+		close(i->process.fd);
+	if (i->space && !i->quiet)
 		ht_pairs_release(&i->pairs);
 	ht_space_release(i->space);
 	free(i->views);
@@ -93,8 +104,9 @@ void ht_guest_free(struct ht_guest *i)
 	free(i);
 }
 
-void ht_guest_begin(struct ht_collector *c, struct ht_guest *i, struct ht_host *h, uint32_t own_pid, uint8_t kind,
-		    struct ht_guest *parent)
+/* In the list, its process watched. */
+static void enlist(struct ht_collector *c, struct ht_guest *i, struct ht_host *h, uint32_t own_pid, uint8_t kind,
+		   struct ht_guest *parent)
 {
 	i->host = h;
 	i->parent = parent;
@@ -104,15 +116,38 @@ void ht_guest_begin(struct ht_collector *c, struct ht_guest *i, struct ht_host *
 	i->end_ns = UINT64_MAX;
 	i->start_ns = ht_collector_ns(c);
 	i->next_sample = i->start_ns;
-	ht_pairs_init(&i->pairs, &c->memory_used, c->memory_cap);
 	i->space = ht_space_new(kind == HT_IMAGE_FORK && parent ? parent->space : NULL);
 	h->images++;
 	h->ready = true;
-	c->image_count++;
-	c->result.processes += kind != HT_IMAGE_EXEC || !parent || parent->pid != i->pid;
 	i->next = c->images;
 	c->images = i;
 	watch_process(c, i);
+}
+
+/* From now on it counts. */
+static void wake(struct ht_collector *c, struct ht_guest *i)
+{
+	i->quiet = false;
+	ht_pairs_init(&i->pairs, &c->memory_used, c->memory_cap);
+	c->image_count++;
+	c->result.processes += i->kind != HT_IMAGE_EXEC || !i->parent || i->parent->pid != i->pid;
+}
+
+void ht_guest_begin(struct ht_collector *c, struct ht_guest *i, struct ht_host *h, uint32_t own_pid, uint8_t kind,
+		    struct ht_guest *parent)
+{
+	enlist(c, i, h, own_pid, kind, parent);
+	wake(c, i);
+}
+
+void ht_guest_expect(struct ht_collector *c, struct ht_host *h, const struct ht_fork_note *fork, pid_t pid,
+		     uint32_t own_pid)
+{
+	struct ht_guest *i = draft_of_parent(pid, fork->image);
+	i->quiet = true;
+	i->fork_token = fork->token;
+	i->fork_number = fork->number;
+	enlist(c, i, h, own_pid, HT_IMAGE_FORK, fork->image);
 }
 
 /* The child's pid in our namespace; 0 = it is not to be found, or dead. */
@@ -142,16 +177,21 @@ static struct ht_guest *forked_child(struct ht_collector *c, struct ht_lane *l, 
 {
 	struct ht_host *h = l->host;
 	struct ht_guest *before = image_in_host(c, h, l->pid);
-	struct ht_guest *parent = fork ? fork->image : parent_by_serial(c, l->parent_serial);
+	struct ht_guest *quiet = l->fork_token ? ht_child_quiet(c, h, l->fork_token) : NULL;
+	struct ht_guest *parent = quiet ? quiet->parent : fork ? fork->image : parent_by_serial(c, l->parent_serial);
 	if (before && before->state == HT_GUEST_LIVE && before != parent)
 		ht_guest_ending(c, before, false); /* its number was given to another process */
+	if (quiet) {
+		quiet->own_pid = l->pid;
+		wake(c, quiet);
+		return quiet;
+	}
 	pid_t pid = map_pid(h, parent, l->pid);
 	struct ht_guest *i = parent && parent->exe_path ? draft_of_parent(pid, parent) : ht_guest_draft(c, pid);
 	ht_guest_begin(c, i, h, l->pid, HT_IMAGE_FORK, parent);
 	if (fork) {
 		i->fork_number = fork->number;
-		size_t at = (size_t)(fork - h->forks);
-		memmove(&h->forks[at], &h->forks[at + 1], (--h->fork_count - at) * sizeof(*h->forks));
+		ht_child_forget_fork(h, fork);
 	}
 	return i;
 }
@@ -170,7 +210,7 @@ struct ht_guest *ht_guest_of_lane(struct ht_collector *c, struct ht_lane *l, con
 
 static struct ht_guest *recorded_parent(const struct ht_guest *i)
 {
-	return i->parent && i->parent->registered ? i->parent : NULL;
+	return i->parent && i->parent->registered ? i->parent : NULL; /* never a quiet one: see ht_attach_begin */
 }
 
 static void describe(const struct ht_guest *i, struct ht_image *t)
@@ -362,9 +402,12 @@ static bool drop_lanes(struct ht_collector *c, struct ht_guest *i)
 /* A thread of it that nobody has met yet: its slot is claimed but not adopted, or adopted and not told. */
 static bool has_strangers(const struct ht_collector *c, const struct ht_guest *i)
 {
-	for (size_t k = 0; k < c->lane_count; k++)
-		if (!c->lanes[k]->image && c->lanes[k]->host == i->host && c->lanes[k]->pid == i->own_pid)
+	for (size_t k = 0; k < c->lane_count; k++) {
+		const struct ht_lane *l = c->lanes[k];
+		bool its = l->pid == i->own_pid || (i->quiet && l->forked && l->fork_token == i->fork_token);
+		if (!l->image && l->host == i->host && its)
 			return true;
+	}
 	return false;
 }
 
@@ -372,8 +415,11 @@ static void take_totals(struct ht_collector *c, struct ht_host *h)
 {
 	struct ht_collect_result *r = &c->result;
 	r->segment_flags |= HT_LOAD_RELAXED(&h->seg->flags);
-	if (!r->off_reason)
-		r->off_reason = HT_LOAD_RELAXED(&h->seg->off_reason);
+	uint32_t off = HT_LOAD_RELAXED(&h->seg->off_reason);
+	if (HT_LOAD_RELAXED(&h->seg->control) == HT_CONTROL_STOP && !c->closing && !c->stopped)
+		off = HT_OFF_COLLECTOR_GONE; /* nobody but the target said stop: it gave us up for dead */
+	if (!c->totals->off_reason && off != HT_OFF_STOPPED && off != HT_OFF_NOT_FOLLOWED && off < HT_OFF_COUNT)
+		c->totals->off_reason = off;
 	if (!r->shadowed_by[0] && h->seg->shadowed_by[0])
 		memcpy(r->shadowed_by, h->seg->shadowed_by, sizeof(r->shadowed_by) - 1);
 }
@@ -381,6 +427,10 @@ static void take_totals(struct ht_collector *c, struct ht_host *h)
 static void close_image(struct ht_collector *c, struct ht_guest *i)
 {
 	struct ht_image t;
+	if (i->exec_seen) /* and it ended without a hello */
+		c->totals->exec_not_attached++;
+	if (i->kind != HT_IMAGE_FORK && !i->started && !c->stopped) /* it was answered, and never mapped what it got */
+		c->totals->exec_not_attached++;
 	if (!c->stopped) {
 		start_without_lane(c, i);
 		write_life(c, i, HT_OP_IMAGE_END, i->end_ns);
@@ -398,6 +448,14 @@ static void close_image(struct ht_collector *c, struct ht_guest *i)
 	i->host = NULL;
 	i->next = c->closed;
 	c->closed = i;
+}
+
+/* A child that ended without an event: nothing refers to it. */
+static void drop_quiet(struct ht_collector *c, struct ht_guest *i)
+{
+	c->totals->exec_not_attached += i->exec_seen != 0;
+	i->host->images--;
+	ht_guest_free(i);
 }
 
 /* Its wait status is on its way. */
@@ -418,7 +476,10 @@ static void close_images(struct ht_collector *c)
 		if (!i->execed && i->pid && i->pid == c->command && c->command_ended)
 			i->wait_status = c->command_status;
 		*p = i->next;
-		close_image(c, i);
+		if (i->quiet)
+			drop_quiet(c, i);
+		else
+			close_image(c, i);
 	}
 }
 
@@ -431,7 +492,7 @@ static void free_hosts(struct ht_collector *c)
 		if (h->images || h->lanes || !h->ready || now < h->next_look)
 			continue;
 		h->next_look = now + LINGER;
-		if (!(c->settings->follow & HT_FOLLOW_FORK) || c->stopped || !ht_host_mapped(h))
+		if (!(c->settings->follow & HT_FOLLOW_FORK) || c->stopped || !ht_host_mapped(c, h))
 			ht_host_free(c, h);
 	}
 }
@@ -459,11 +520,19 @@ static void look_for_dead_threads(struct ht_collector *c, bool only_exiting)
 	}
 }
 
-/* Another program than the one that said hello, and it did not: static, or with other privileges. */
-static void look_for_exec(struct ht_collector *c, struct ht_guest *i)
+/* Another program than the one that said hello. If it does not say hello itself within reason it never will: static,
+ * or with other privileges, or given up by its hook. */
+static void look_for_exec(struct ht_collector *c, struct ht_guest *i, uint64_t now)
 {
 	uint64_t dev, ino;
-	if (i->exe_ino && ht_proc_exe_id(i->pid, &dev, &ino) && (dev != i->exe_dev || ino != i->exe_ino))
+	bool other = i->exe_ino && ht_proc_exe_id(i->pid, &dev, &ino) && (dev != i->exe_dev || ino != i->exe_ino);
+	if (!other && !ht_child_left(i))
+		return;
+	if (!(c->settings->follow & HT_FOLLOW_EXEC))
+		ht_guest_ending(c, i, true);
+	else if (!i->exec_seen)
+		i->exec_seen = now;
+	else if (now - i->exec_seen >= HELLO_WAIT)
 		ht_guest_ending(c, i, true);
 }
 
@@ -476,38 +545,119 @@ void ht_guests_look(struct ht_collector *c, uint64_t now)
 		c->next_look_exiting = now + LOOK_EXITING;
 		look_for_dead_threads(c, true);
 	}
+	if (now >= c->next_look_quiet) {
+		c->next_look_quiet = now + LOOK_QUIET;
+		for (struct ht_guest *i = c->images; i; i = i->next)
+			if (i->state == HT_GUEST_LIVE && i->pid && (i->quiet || i->exec_seen))
+				look_for_exec(c, i, now);
+	}
 	if (now < c->next_look)
 		return;
 	c->next_look = now + SECOND;
 	look_for_dead_threads(c, false);
 	for (struct ht_guest *i = c->images; i; i = i->next)
 		if (i->state == HT_GUEST_LIVE && i->pid)
-			look_for_exec(c, i);
+			look_for_exec(c, i, now);
+}
+
+/* --- closing the trace -------------------------------------------------------------------- */
+
+void ht_guests_name(struct ht_collector *c, pid_t pid)
+{
+	struct ht_collect_result *r = &c->result;
+	for (uint32_t k = 0; k < r->running_count && k < HT_RUNNING_MAX; k++)
+		if (r->running[k] == (uint32_t)pid)
+			return;
+	if (r->running_count < HT_RUNNING_MAX)
+		r->running[r->running_count] = (uint32_t)pid;
+	r->running_count++;
 }
 
 static void name_running(struct ht_collector *c, struct ht_guest *i)
 {
-	struct ht_collect_result *r = &c->result;
-	if (r->running_count < HT_RUNNING_MAX)
-		r->running[r->running_count] = (uint32_t)(i->pid ? i->pid : (pid_t)i->own_pid);
-	r->running_count++;
+	ht_guests_name(c, i->pid ? i->pid : (pid_t)i->own_pid);
+	if (i->quiet)
+		wake(c, i);
 	if (!c->stopped)
 		start_without_lane(c, i);
 }
 
+struct strangers {
+	struct ht_collector *c;
+	pid_t found;
+};
+
+static bool is_stranger(void *ctx, pid_t pid)
+{
+	struct strangers *s = ctx;
+	for (const struct ht_guest *i = s->c->images; i; i = i->next)
+		if (i->pid == pid && i->state == HT_GUEST_LIVE)
+			return false;
+	s->found = pid;
+	return true;
+}
+
+pid_t ht_guests_stranger(struct ht_collector *c)
+{
+	struct strangers s = {.c = c};
+	bool all = (c->settings->follow & (HT_FOLLOW_FORK | HT_FOLLOW_EXEC)) == (HT_FOLLOW_FORK | HT_FOLLOW_EXEC);
+	if (all && c->settings->token[0]) /* else there are some on purpose */
+		ht_proc_find_environment(c->settings->token, is_stranger, &s);
+	return s.found;
+}
+
+static bool name_stranger(void *ctx, pid_t pid)
+{
+	struct strangers *s = ctx;
+	if (is_stranger(s, pid)) {
+		ht_guests_name(s->c, pid);
+		s->c->totals->exec_not_attached++;
+	}
+	return false;
+}
+
+/* Those that run a program which did not attach, or not yet. */
+static void name_strangers(struct ht_collector *c)
+{
+	struct strangers s = {.c = c};
+	if (ht_guests_stranger(c))
+		ht_proc_find_environment(c->settings->token, name_stranger, &s);
+}
+
+/* Someone maps it, and is none of its images: forked past our fork(), without an event. */
+static void name_unknown(struct ht_collector *c, struct ht_host *h)
+{
+	struct stat s;
+	if (!h->images && h->ready && ht_host_mapped(c, h) && !fstat(h->fd, &s))
+		ht_guests_name(c, ht_proc_find_mapping(s.st_ino));
+}
+
+void ht_guests_stop(struct ht_collector *c)
+{
+	for (struct ht_host *h = c->hosts; h; h = h->next) {
+		take_totals(c, h);
+		HT_STORE_RELEASE(&h->seg->control, HT_CONTROL_STOP);
+	}
+	c->closing = true;
+	if (!c->stopped)
+		ht_drain_all(c);
+}
+
 void ht_guests_finish(struct ht_collector *c)
 {
-	for (struct ht_host *h = c->hosts; h; h = h->next)
-		HT_STORE_RELEASE(&h->seg->control, HT_CONTROL_STOP);
 	if (!c->stopped)
 		ht_drain_all(c);
 	ht_guests_close(c);
 	for (struct ht_guest *i = c->images; i; i = i->next)
 		name_running(c, i);
+	name_strangers(c);
 	while (c->lane_count)
 		drop_lane(c, c->lanes[c->lane_count - 1], false);
-	for (struct ht_host *h = c->hosts; h; h = h->next)
-		take_totals(c, h);
+	for (struct ht_host *h = c->hosts; h; h = h->next) {
+		name_unknown(c, h);
+		if (h->seg)
+			take_totals(c, h);
+	}
 	while (c->hosts)
 		ht_host_free(c, c->hosts);
 }

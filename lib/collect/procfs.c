@@ -14,12 +14,25 @@
 static size_t slurp(const char *path, char *to, size_t n)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	to[0] = '\0';
 	if (fd < 0)
 		return 0;
 	int64_t got = ht_pread_all(fd, to, n - 1, 0);
 	close(fd);
 	to[got > 0 ? got : 0] = '\0';
 	return got > 0 ? (size_t)got : 0;
+}
+
+/* Calls back for each process until the answer is true. */
+static void each_process(bool (*visit)(void *ctx, pid_t pid), void *ctx)
+{
+	DIR *d = opendir("/proc");
+	bool done = false;
+	for (struct dirent *e; d && !done && (e = readdir(d));)
+		if (isdigit((unsigned char)e->d_name[0]))
+			done = visit(ctx, atoi(e->d_name));
+	if (d)
+		closedir(d);
 }
 
 /* Behind the name of /proc/PID/stat, which may hold anything: " S 1 ...". */
@@ -176,20 +189,66 @@ bool ht_proc_maps_memfd(pid_t pid, uint64_t ino)
 	return found;
 }
 
+struct nested {
+	uint32_t own_pid;
+	uint64_t ino;
+	pid_t found;
+};
+
+static bool is_nested(void *ctx, pid_t pid)
+{
+	struct nested *n = ctx;
+	char path[64], buf[4096];
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (!slurp(path, buf, sizeof(buf)) || innermost(buf) != n->own_pid || !ht_proc_maps_memfd(pid, n->ino))
+		return false;
+	n->found = pid;
+	return true;
+}
+
 pid_t ht_proc_find_nested(uint32_t own_pid, uint64_t ino)
 {
-	char path[300], buf[4096];
-	pid_t found = 0;
-	DIR *d = opendir("/proc");
-	for (struct dirent *e; d && !found && (e = readdir(d));) {
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/status", e->d_name);
-		if (slurp(path, buf, sizeof(buf)) && innermost(buf) == own_pid &&
-		    ht_proc_maps_memfd(atoi(e->d_name), ino))
-			found = atoi(e->d_name);
-	}
-	if (d)
-		closedir(d);
-	return found;
+	struct nested n = {.own_pid = own_pid, .ino = ino};
+	each_process(is_nested, &n);
+	return n.found;
+}
+
+static bool is_mapping(void *ctx, pid_t pid)
+{
+	struct nested *n = ctx;
+	if (pid == getpid() || !ht_proc_maps_memfd(pid, n->ino))
+		return false;
+	n->found = pid;
+	return true;
+}
+
+pid_t ht_proc_find_mapping(uint64_t ino)
+{
+	struct nested n = {.ino = ino};
+	each_process(is_mapping, &n);
+	return n.found;
+}
+
+#define ENVIRONMENT_MAX (256u << 10)
+struct environments {
+	const char *text;
+	bool (*visit)(void *ctx, pid_t pid);
+	void *ctx;
+	char *buf;
+};
+
+static bool has_text(void *ctx, pid_t pid)
+{
+	struct environments *e = ctx;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	size_t n = slurp(path, e->buf, ENVIRONMENT_MAX);
+	return n && memmem(e->buf, n, e->text, strlen(e->text)) && e->visit(e->ctx, pid);
+}
+
+void ht_proc_find_environment(const char *text, bool (*visit)(void *ctx, pid_t pid), void *ctx)
+{
+	struct environments e = {text, visit, ctx, ht_xmalloc(ENVIRONMENT_MAX)};
+	each_process(has_text, &e);
+	free(e.buf);
 }

@@ -29,5 +29,9 @@ bool ht_proc_thread_alive(pid_t pid, pid_t tid, bool nested);
 bool ht_proc_maps_memfd(pid_t pid, uint64_t ino);
 /* The process that maps it and calls itself own_pid in its namespace; 0 = none. Reads all of /proc. */
 pid_t ht_proc_find_nested(uint32_t own_pid, uint64_t ino);
+/* Another process that maps the file; 0 = none. */
+pid_t ht_proc_find_mapping(uint64_t ino);
+/* Every process whose environment, as it began, holds the text; until visit answers true. */
+void ht_proc_find_environment(const char *text, bool (*visit)(void *ctx, pid_t pid), void *ctx);
 
 #endif

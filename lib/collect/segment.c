@@ -226,6 +226,7 @@ struct ht_host *ht_host_new(struct ht_collector *c, struct ht_diag *d)
 	h->free_slots = ht_xcalloc(h->slot_count, sizeof(*h->free_slots));
 	h->spare_target = FIRST_SPARES;
 	ht_host_replenish(c, h);
+	ht_beat_add(c->beat, h->seg);
 	h->next = c->hosts;
 	c->hosts = h;
 	return h;
@@ -238,14 +239,17 @@ failed:
 }
 
 /* The kernel refuses to seal a file against writing while a writable mapping of it exists. Ours must go first. */
-bool ht_host_mapped(struct ht_host *h)
+bool ht_host_mapped(struct ht_collector *c, struct ht_host *h)
 {
+	ht_beat_remove(c->beat, h->seg);
 	munmap(h->seg, h->map_bytes);
 	bool mapped = fcntl(h->fd, F_ADD_SEALS, F_SEAL_WRITE) && errno == EBUSY;
 	h->seg = mmap(NULL, h->map_bytes, PROT_READ | (mapped ? PROT_WRITE : 0), mapped ? MAP_SHARED : MAP_PRIVATE,
 		      h->fd, 0);
 	if (h->seg == MAP_FAILED)
 		h->seg = NULL;
+	if (mapped && h->seg)
+		ht_beat_add(c->beat, h->seg);
 	return mapped && h->seg;
 }
 
@@ -265,8 +269,10 @@ void ht_host_free(struct ht_collector *c, struct ht_host *h)
 			*p = h->next;
 			break;
 		}
-	if (h->seg)
+	if (h->seg) {
+		ht_beat_remove(c->beat, h->seg);
 		munmap(h->seg, h->map_bytes);
+	}
 	close(h->fd);
 	for (unsigned i = 0; i < HT_RING_CLASSES; i++)
 		free(h->free_rings[i].offsets);

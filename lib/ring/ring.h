@@ -127,6 +127,7 @@ enum ht_off_reason {
 	HT_OFF_SECCOMP,	    /* the program entered strict seccomp */
 	HT_OFF_FAULT,	    /* an invariant of ours did not hold */
 	HT_OFF_NOT_FOLLOWED,
+	HT_OFF_COUNT,
 };
 enum ht_seg_flag {
 	HT_FLAG_NEW_BYPASSES = 1 << 0, /* operator new of the program does not come to malloc */

@@ -112,13 +112,13 @@ HT_INLINE bool step(struct ht_unwinder *u, struct walk *w, struct ht_fresh *f, v
 }
 
 /* Appends the new frames to the cached prefix [0, kept), outermost first. */
-HT_INLINE void append(struct ht_unwinder *u, const struct walk *w, uint32_t kept)
+HT_INLINE void append(struct ht_unwinder *u, uint32_t fresh, uint32_t x, uint32_t kept)
 {
 	struct ht_stack *s = u->stack;
-	uint32_t i = kept, x = w->fresh_extras;
+	uint32_t i = kept;
 	while (u->extras && s->extras[u->extras - 1].frame >= kept)
 		u->extras--;
-	for (uint32_t j = w->fresh; j-- > 0; i++) {
+	for (uint32_t j = fresh; j-- > 0; i++) {
 		const struct ht_fresh *f = &s->fresh[j];
 		unsigned kind = HT_ROW_KIND(f->row), slot = HT_ROW_SLOT(f->row);
 		bool outer_need = i && (s->need[i - 1] & 1), uses, loads;
@@ -167,44 +167,63 @@ static HT_COLD void full_aside(struct ht_unwinder *u, const struct ht_unwind_sta
 	}
 }
 
+/* The rows that are not one register and an offset: out of the hot loop, so that its state stays in registers. */
+static HT_COLD bool step_rare(struct ht_unwinder *u, struct walk *w, struct ht_fresh *f, void *ctx)
+{
+	return step(u, w, f, ctx, &u->scratch[0]);
+}
+
 void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out)
 {
 	struct ht_stack *s = u->stack;
-	struct walk w = {.s = *from, .b = ht_step_bounds(u, from->sp)};
+	uint64_t pc = from->pc, sp = from->sp, rbp = from->rbp;
+	const struct ht_bounds b = ht_step_bounds(u, sp);
 	uint32_t generation = HT_LOAD_ACQUIRE(&ht_unwind_generation);
 	if (HT_UNLIKELY(u->generation != generation)) {
 		u->generation = generation;
 		u->depth = u->extras = 0;
 	}
-	bool batch = w.b.own && u->known;
-	uint32_t i = u->depth, kept = 0, below = UINT32_MAX;
-	/* Another stack than the cached one: its addresses say nothing here. */
-	if (HT_UNLIKELY(w.b.own != u->known))
-		i = 0;
+	/* On another stack than the cached one, its addresses say nothing. */
+	uint32_t i = HT_LIKELY(b.own == u->known) ? u->depth : 0, kept = 0, below = UINT32_MAX;
+	uint32_t fresh = 0, fresh_extras = 0;
+	uint8_t end = HT_UNWIND_COMPLETE;
 	for (;;) {
-		while (i && s->sp[i - 1] < w.s.sp)
+		while (i && s->sp[i - 1] < sp)
 			i--;
-		if (i && s->sp[i - 1] == w.s.sp && s->pc[i - 1] == w.s.pc &&
-		    (!(s->need[i - 1] & 1) || s->rbp[i - 1] == w.s.rbp) && i <= below) {
-			if (HT_LIKELY(holds(u, i - 1, batch))) {
+		if (i && s->sp[i - 1] == sp && s->pc[i - 1] == pc && (!(s->need[i - 1] & 1) || s->rbp[i - 1] == rbp) &&
+		    i <= below) {
+			if (HT_LIKELY(holds(u, i - 1, b.own && u->known))) {
 				kept = i;
 				break;
 			}
 			below = i - 1; /* whatever did not hold lies outward of here */
 		}
-		if (HT_UNLIKELY(!w.s.pc)) { /* a zero return address: the bottom, by convention */
-			w.end = HT_UNWIND_COMPLETE;
+		if (HT_UNLIKELY(!pc)) /* a zero return address: the bottom, by convention */
+			break;
+		if (HT_UNLIKELY(fresh == HT_STACK_FRESH)) {
+			end = HT_UNWIND_LIMIT;
 			break;
 		}
-		if (HT_UNLIKELY(w.fresh == HT_STACK_FRESH)) {
-			w.end = HT_UNWIND_LIMIT;
-			break;
+		struct ht_fresh *f = &s->fresh[fresh];
+		f->pc = pc;
+		f->sp = sp;
+		f->rbp = rbp;
+		uint16_t row = ht_row_lookup(pc, &u->scratch[0], ctx);
+		unsigned kind = HT_ROW_KIND(row);
+		uint64_t cfa = (kind == HT_ROW_RBP ? rbp : sp) + HT_ROW_OFFSET(row);
+		if (HT_LIKELY(kind < HT_ROW_ESCAPE && b.own && cfa > sp && cfa <= b.hi && !(cfa & 7))) {
+			unsigned slot = HT_ROW_SLOT(row);
+			f->row = row;
+			f->guess = 0;
+			if (slot)
+				rbp = *(const uint64_t *)(cfa - 8 * (slot + 1));
+			pc = *(const uint64_t *)(cfa - 8);
+			sp = cfa;
+			fresh++;
+			continue;
 		}
-		struct ht_fresh *f = &s->fresh[w.fresh];
-		f->pc = w.s.pc;
-		f->sp = w.s.sp;
-		f->rbp = w.s.rbp;
-		bool more = step(u, &w, f, ctx, &u->scratch[0]);
+		struct walk w = {{pc, sp, rbp}, b, fresh, fresh_extras, HT_UNWIND_COMPLETE, false, false};
+		bool more = step_rare(u, &w, f, ctx);
 		if (HT_UNLIKELY(w.uncacheable)) {
 			if (w.general)
 				full_aside(u, from, ctx, out);
@@ -212,28 +231,33 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 				ht_unwind_aside(u, from, ctx, 0, out);
 			return;
 		}
-		w.fresh++;
-		if (!more)
+		fresh++;
+		fresh_extras = w.fresh_extras;
+		if (!more) {
+			end = w.end;
 			break;
+		}
+		pc = w.s.pc;
+		sp = w.s.sp;
+		rbp = w.s.rbp;
 	}
-	if (HT_UNLIKELY(kept + w.fresh > HT_STACK_FRAMES)) {
+	if (HT_UNLIKELY(kept + fresh > HT_STACK_FRAMES)) {
 		u->depth = 0;
 		ht_unwind_aside(u, from, ctx, 0, out);
 		return;
 	}
-	if (kept == 0) {
-		u->end = w.end;
-		u->known = w.b.own;
+	if (HT_UNLIKELY(kept == 0)) {
+		u->end = end;
+		u->known = b.own;
 	}
-	if (w.fresh || kept != u->depth)
-		append(u, &w, kept);
+	if (fresh || kept != u->depth)
+		append(u, fresh, fresh_extras, kept);
 	out->kept = kept;
-	out->depth = kept + w.fresh;
+	out->depth = kept + fresh;
 	out->end = u->end;
 	out->aside = out->in_hook = false;
-	/* A stack cut by a limit would not grow outward again. */
-	if (HT_UNLIKELY(kept == 0 && w.end == HT_UNWIND_LIMIT))
-		u->depth = 0;
+	if (HT_UNLIKELY(kept == 0 && end == HT_UNWIND_LIMIT))
+		u->depth = 0; /* a stack cut by a limit would not grow outward again */
 }
 
 static bool in_hook(uint64_t pc)
