@@ -44,6 +44,7 @@ foreach(name stress_plugin plugin_std plugin_own)
 endforeach()
 ht_program(plugin_host plugin_host.c ${HT_GCC} -fPIE -pie)
 ht_program(signals signals.c ${HT_GCC} -fPIE -pie)
+ht_program(quiet quiet.c ${HT_GCC} -fPIE -pie)
 ht_program(signals-static signals.c ${HT_GCC} -static)
 
 add_custom_target(ht_programs ALL DEPENDS ${program_outputs})

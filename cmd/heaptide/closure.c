@@ -1,18 +1,17 @@
 /*
  * closure: see closure.h. Objects are found as ld.so finds them: DT_RPATH or DT_RUNPATH with $ORIGIN,
  * LD_LIBRARY_PATH, the folders of /etc/ld.so.conf, the standard ones. ld.so's cache is not read: what
- * it holds are these folders' contents. Files are read through libelf, which checks bounds.
+ * it holds are these folders' contents. Files are read by elfview, which checks bounds.
  */
 #include "closure.h"
 
-#include <fcntl.h>
-#include <gelf.h>
 #include <glob.h>
-#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "elfview.h"
 
 #define MAX_OBJECTS 512
 
@@ -119,60 +118,20 @@ static bool is_runtime(const char *path)
 	return false;
 }
 
-static bool defines_new(Elf *e, Elf_Scn *scn, const GElf_Shdr *sh)
+/* Adds what the object needs, and notes what it has to do with operator new. */
+static void scan(struct closure *c, const char *path, struct ht_closure_new *out)
 {
-	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t count = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
-	for (size_t i = 1; data && i < count; i++) {
-		GElf_Sym sym;
-		if (!gelf_getsym(data, (int)i, &sym) || sym.st_shndx == SHN_UNDEF ||
-		    GELF_ST_TYPE(sym.st_info) != STT_FUNC)
-			continue;
-		const char *name = elf_strptr(e, sh->sh_link, sym.st_name);
-		if (name && !strcmp(name, "_Znwm"))
-			return true;
-	}
-	return false;
-}
-
-static void scan_needed(struct closure *c, Elf *e, Elf_Scn *scn, const GElf_Shdr *sh, const char *path)
-{
-	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t count = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
-	const char *rpath = NULL;
-	GElf_Dyn dyn;
-	for (size_t i = 0; data && i < count && gelf_getdyn(data, (int)i, &dyn); i++)
-		if (dyn.d_tag == DT_RPATH || dyn.d_tag == DT_RUNPATH)
-			rpath = elf_strptr(e, sh->sh_link, dyn.d_un.d_val);
-	for (size_t i = 0; data && i < count && gelf_getdyn(data, (int)i, &dyn); i++) {
-		const char *name = dyn.d_tag == DT_NEEDED ? elf_strptr(e, sh->sh_link, dyn.d_un.d_val) : NULL;
-		if (name && *name)
-			add_needed(c, name, path, rpath);
-	}
-}
-
-/* Adds what the object needs. True: it defines operator new. */
-static bool scan(struct closure *c, const char *path)
-{
-	bool found = false;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	Elf *e = fd >= 0 ? elf_begin(fd, ELF_C_READ_MMAP, NULL) : NULL;
-	if (e && elf_kind(e) == ELF_K_ELF && gelf_getclass(e) == ELFCLASS64) {
-		for (Elf_Scn *scn = elf_nextscn(e, NULL); scn; scn = elf_nextscn(e, scn)) {
-			GElf_Shdr sh;
-			if (!gelf_getshdr(scn, &sh))
-				continue;
-			if (sh.sh_type == SHT_DYNAMIC)
-				scan_needed(c, e, scn, &sh, path);
-			if (sh.sh_type == SHT_DYNSYM && !is_runtime(path))
-				found |= defines_new(e, scn, &sh);
-		}
-	}
-	if (e)
-		elf_end(e);
-	if (fd >= 0)
-		close(fd);
-	return found;
+	struct ht_elf_view v;
+	if (ht_elf_view_read(&v, path, NULL) || !v.readable)
+		return;
+	for (size_t i = 0; i < v.needed_count; i++)
+		if (v.needed[i][0])
+			add_needed(c, v.needed[i], path, v.rpath);
+	if (is_runtime(path))
+		return;
+	if (v.exports_new && !out->who[0])
+		snprintf(out->who, sizeof(out->who), "%s", path);
+	out->used |= v.imports_new && !v.exports_new;
 }
 
 static void add_preloads(struct closure *c, const char *preload, const char *program)
@@ -187,29 +146,22 @@ static void add_preloads(struct closure *c, const char *preload, const char *pro
 	}
 }
 
-bool ht_closure_own_new(const char *program, const char *preload, char *who, size_t n)
+void ht_closure_new(const char *program, const char *preload, struct ht_closure_new *out)
 {
 	static const char *const standard[] = {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
 					       "/usr/lib64", "/lib", "/usr/lib"};
 	struct closure c = {0};
-	bool found = false;
-	who[0] = '\0';
-	if (elf_version(EV_CURRENT) == EV_NONE)
-		return false;
+	*out = (struct ht_closure_new){0};
 	read_conf(&c, "/etc/ld.so.conf", 0);
 	for (size_t i = 0; i < HT_ARRAY_SIZE(standard); i++)
 		add_folder(&c, standard[i], strlen(standard[i]));
 	add_object(&c, program);
 	add_preloads(&c, preload, program);
-	for (; c.next < c.count && !found; c.next++)
-		if (scan(&c, c.paths[c.next])) {
-			found = true;
-			snprintf(who, n, "%s", c.paths[c.next]);
-		}
+	for (; c.next < c.count; c.next++)
+		scan(&c, c.paths[c.next], out);
 	for (size_t i = 0; i < c.count; i++)
 		free(c.paths[i]);
 	for (size_t i = 0; i < c.folder_count; i++)
 		free(c.folders[i]);
 	free(c.folders);
-	return found;
 }

@@ -146,6 +146,10 @@ static void print_json(struct ht_emitter *e, const struct ht_analysis *a)
 	char *shadow = ht_fact_flag(t, "shadowed_by");
 	ht_emit_json(e, "shadowed_by", ht_string(shadow));
 	free(shadow);
+	ht_emit_json(e, "hook_off", ht_string(ht_fact_off(t)));
+	bool known;
+	const struct ht_trace_totals *totals = ht_trace_totals(t, &known);
+	ht_emit_json(e, "exec_not_attached", known ? ht_count(totals->exec_not_attached) : ht_null());
 	emit_sources(e, t);
 	ht_emit_json(e, "sample_bytes", ht_bytes(ht_trace_settings(t)->sample_bytes));
 	ht_emit_json(e, "stack_depth", ht_number(ht_trace_settings(t)->stack_depth));

@@ -33,7 +33,8 @@ static bool separator_in(const char *path)
 static char *preload_value(const char *program, struct ht_diag *d)
 {
 	const char *users = getenv("LD_PRELOAD");
-	char who[256], *hook = ht_find_hook();
+	struct ht_closure_new news;
+	char *hook = ht_find_hook();
 	if (!hook || access(hook, R_OK)) {
 		ht_fail(d, HT_ERR_SYSTEM, "libheaptide-hook.so: not found beside heaptide");
 		ht_hint(d, "HEAPTIDE_HOOK names it where it lies elsewhere");
@@ -45,7 +46,8 @@ static char *preload_value(const char *program, struct ht_diag *d)
 	}
 	const char *slash = strrchr(hook, '/');
 	char *second = ht_xasprintf("%.*s/libheaptide-hook-new.so", (int)(slash - hook), hook);
-	bool wanted = !access(second, R_OK) && ht_closure_own_new(program, users, who, sizeof(who));
+	ht_closure_new(program, users, &news);
+	bool wanted = news.who[0] && !access(second, R_OK);
 	char *value = ht_xasprintf("%s%s%s%s%s", hook, wanted ? ":" : "", wanted ? second : "",
 				   users && *users ? ":" : "", users ? users : "");
 	free(second);
@@ -85,7 +87,8 @@ static int conclude(const struct ht_recording *r)
 		ht_message(&d);
 	if (r->exec_error)
 		return exec_failed(r);
-	ht_record_complaints(r);
+	if (!ht_record_settings.quiet)
+		ht_record_complaints(r);
 	if (r->has_result && !r->result.attached)
 		unlink(r->path);
 	else if (!ht_record_settings.quiet && r->has_result)

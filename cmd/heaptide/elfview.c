@@ -99,8 +99,9 @@ static void read_dynamic(struct ht_elf_view *v, const struct file *f, const stru
 			 const Elf64_Phdr *p)
 {
 	uint64_t names = 0, names_size = 0, off;
-	uint64_t needed[HT_ELF_NEEDED_MAX];
+	uint64_t needed[HT_ELF_NEEDED_MAX], rpath = UINT64_MAX;
 	size_t count = 0;
+	bool runpath = false;
 	for (uint64_t at = 0; at + sizeof(Elf64_Dyn) <= p->p_filesz; at += sizeof(Elf64_Dyn)) {
 		Elf64_Dyn d;
 		if (at > (1u << 20) || !read_at(f, &d, sizeof(d), p->p_offset + at) ||
@@ -108,7 +109,10 @@ static void read_dynamic(struct ht_elf_view *v, const struct file *f, const stru
 			break;
 		if (d.d_tag == DT_NEEDED && count < HT_ELF_NEEDED_MAX)
 			needed[count++] = d.d_un.d_val;
-		else if (d.d_tag == DT_STRTAB)
+		else if (d.d_tag == DT_RUNPATH || (d.d_tag == DT_RPATH && !runpath)) {
+			runpath |= d.d_tag == DT_RUNPATH;
+			rpath = d.d_un.d_val;
+		} else if (d.d_tag == DT_STRTAB)
 			names = d.d_un.d_ptr;
 		else if (d.d_tag == DT_STRSZ)
 			names_size = d.d_un.d_val;
@@ -119,6 +123,8 @@ static void read_dynamic(struct ht_elf_view *v, const struct file *f, const stru
 		if (needed[i] < names_size)
 			snprintf(v->needed[v->needed_count++], sizeof(v->needed[0]), "%s",
 				 text + needed[i]);
+	if (text && rpath < names_size && strlen(text + rpath) < sizeof(v->rpath))
+		strcpy(v->rpath, text + rpath);
 	free(text);
 }
 
@@ -159,6 +165,17 @@ static void note_symbol(struct ht_elf_view *v, const char *name, bool exported)
 	}
 }
 
+/* What the object offers the loader, or wants of it. */
+static void note_new(struct ht_elf_view *v, const Elf64_Sym *s, const char *name)
+{
+	if (strcmp(name, "_Znwm") && strcmp(name, "_Znam"))
+		return;
+	if (s->st_shndx == SHN_UNDEF)
+		v->imports_new = true;
+	else if (ELF64_ST_TYPE(s->st_info) == STT_FUNC)
+		v->exports_new = true;
+}
+
 static void read_symbols(struct ht_elf_view *v, const struct file *f, const Elf64_Shdr *table,
 			 const Elf64_Shdr *strings, bool exported)
 {
@@ -172,10 +189,15 @@ static void read_symbols(struct ht_elf_view *v, const struct file *f, const Elf6
 		size_t n = count - i < SYMBOLS_AT_ONCE ? (size_t)(count - i) : SYMBOLS_AT_ONCE;
 		if (!read_at(f, batch, n * sizeof(*batch), table->sh_offset + i * sizeof(*batch)))
 			break;
-		for (size_t k = 0; k < n; k++)
-			if (batch[k].st_shndx != SHN_UNDEF && batch[k].st_name < strings->sh_size &&
-			    ELF64_ST_TYPE(batch[k].st_info) != STT_FILE)
-				note_symbol(v, text + batch[k].st_name, exported);
+		for (size_t k = 0; k < n; k++) {
+			const Elf64_Sym *s = &batch[k];
+			if (s->st_name >= strings->sh_size || ELF64_ST_TYPE(s->st_info) == STT_FILE)
+				continue;
+			if (s->st_shndx != SHN_UNDEF)
+				note_symbol(v, text + s->st_name, exported);
+			if (exported)
+				note_new(v, s, text + s->st_name);
+		}
 	}
 	free(batch);
 	free(text);

@@ -1,6 +1,6 @@
 /*
  * elfview: what doctor and record must know of an ELF file before it runs, read by hand: headers,
- * the dynamic section's names, which symbols are defined. The file is hostile input: every offset
+ * the dynamic section's names, which symbols are defined or wanted. The file is hostile input: every offset
  * and count is checked against its size, and nothing is allocated by a count that was not.
  */
 #ifndef HT_ELFVIEW_H
@@ -17,12 +17,14 @@ struct ht_elf_view {
 	bool readable; /* 64-bit, this byte order, headers make sense: what follows was read */
 	bool has_dynamic;
 	char interpreter[256];		    /* PT_INTERP, "" = none */
-	char needed[HT_ELF_NEEDED_MAX][64]; /* DT_NEEDED, cut at 63 bytes */
+	char needed[HT_ELF_NEEDED_MAX][128]; /* DT_NEEDED, cut at 127 bytes */
 	size_t needed_count;
+	char rpath[1024]; /* DT_RUNPATH, else DT_RPATH; "" = none, or longer */
 	char build_id[65];
 	bool has_debug_info, has_debug_link, has_symtab;
 	/* Symbols that the file itself defines: exported ones decide what the loader binds to. */
 	bool exports_malloc, defines_malloc, defines_asan, defines_tsan, defines_msan;
+	bool exports_new, imports_new; /* operator new, in the dynamic symbols */
 };
 
 /* 0, or HT_ERR_SYSTEM when the file cannot be read. A file that is no ELF is no error. */

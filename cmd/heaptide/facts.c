@@ -27,11 +27,21 @@ static uint32_t running_images(const struct ht_trace *t)
 	return n;
 }
 
+const char *ht_fact_off(const struct ht_trace *t)
+{
+	bool known;
+	uint64_t reason = ht_trace_totals(t, &known)->off_reason;
+	if (!reason)
+		return NULL;
+	return reason < HT_OFF_NAMES ? ht_off_names[reason] : "unknown reason";
+}
+
 bool ht_fact_complete(const struct ht_trace *t)
 {
 	bool known;
 	bool complete = ht_trace_verdict(t) == HT_VERDICT_OK && ht_fact_lost(t, &known) == 0 &&
-			known && !running_images(t);
+			known && !running_images(t) && !ht_fact_off(t) &&
+			!ht_trace_totals(t, &known)->exec_not_attached;
 	char *shadow = ht_fact_flag(t, "shadowed_by");
 	if (shadow)
 		complete = false;
@@ -264,7 +274,10 @@ void ht_emit_completeness(struct ht_emitter *e, const struct ht_analysis *a)
 			     ht_text_count(a->totals.truncated_stacks).s);
 	uint64_t missed = totals->exec_not_attached;
 	if (missed)
-		ht_emit_text(e, ", %s programs not attached", ht_text_count(missed).s);
+		ht_emit_text(e, ", %s program%s not attached", ht_text_count(missed).s,
+			     missed == 1 ? "" : "s");
+	if (ht_fact_off(t))
+		ht_emit_text(e, ", the hook turned itself off: %s", ht_fact_off(t));
 	char *shadow = ht_fact_flag(t, "shadowed_by");
 	if (shadow) {
 		struct ht_buf clean = {0};

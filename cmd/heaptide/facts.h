@@ -8,8 +8,10 @@
 #include "analyze.h"
 #include "emit.h"
 
-/* Verdict ok, nothing lost, not shadowed, all images ended. */
+/* Verdict ok, nothing lost, not shadowed, all images ended, none that could not attach, no hook that gave up. */
 bool ht_fact_complete(const struct ht_trace *t);
+/* Why a hook turned itself off, NULL = none did. */
+const char *ht_fact_off(const struct ht_trace *t);
 /* Sum over the reasons; *known false without a footer. */
 uint64_t ht_fact_lost(const struct ht_trace *t, bool *known);
 /* Events in the blocks that can be read. */

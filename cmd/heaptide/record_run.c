@@ -27,7 +27,7 @@
 struct run {
 	struct ht_recording *r;
 	int go[2], failed[2], control[2];
-	int out, listening, signals;
+	int out, listening, listening_path, signals;
 	char name[40];
 	sigset_t watched, before;
 	struct sigaction child_before;
@@ -152,7 +152,7 @@ static char **target_environment(const struct run *u)
 	for (size_t i = 0; i < n; i++)
 		*to++ = u->r->environment[i];
 	*to++ = ht_xasprintf("LD_PRELOAD=%s", u->r->preload);
-	*to++ = ht_xasprintf("HEAPTIDE_ATTACH=%s,,%s", u->name, u->r->settings.token);
+	*to++ = ht_xasprintf("HEAPTIDE_ATTACH=%s,%s,%s", u->name, u->r->settings.listen_path, u->r->settings.token);
 	return env;
 }
 
@@ -185,6 +185,7 @@ static void collect(struct run *u)
 	struct ht_collect_result result;
 	s.out_fd = u->out;
 	s.listen_fd = u->listening;
+	s.listen_path_fd = u->listening_path;
 	s.control_fd = u->control[1];
 	ht_collect_detach(&s);
 	_exit(ht_collect_run(&s, &result) ? 1 : 0);
@@ -218,7 +219,7 @@ static bool collector_ready(const struct run *u)
 static void close_all(struct run *u)
 {
 	int *fds[] = {&u->go[0], &u->go[1], &u->failed[0], &u->failed[1], &u->control[0],
-		      &u->control[1], &u->out, &u->listening, &u->signals};
+		      &u->control[1], &u->out, &u->listening, &u->listening_path, &u->signals};
 	for (size_t i = 0; i < HT_ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
@@ -228,7 +229,8 @@ static void close_all(struct run *u)
 
 static void close_one(int *fd)
 {
-	close(*fd);
+	if (*fd >= 0)
+		close(*fd);
 	*fd = -1;
 }
 
@@ -237,6 +239,7 @@ static int prepare(struct run *u, struct ht_diag *d)
 	u->listening = ht_collect_listen(u->name, u->r->settings.token, d);
 	if (u->listening < 0)
 		return u->listening;
+	u->listening_path = ht_collect_listen_path(u->r->settings.listen_path);
 	if (pipe2(u->go, O_CLOEXEC) || pipe2(u->failed, O_CLOEXEC) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, u->control))
 		return ht_fail(d, HT_ERR_SYSTEM, "cannot prepare: %s", strerror(errno));
@@ -255,6 +258,7 @@ static int start_collecting(struct run *u, bool away, struct ht_diag *d)
 	u->collector = start_collector(u, away);
 	close_one(&u->control[1]);
 	close_one(&u->listening);
+	close_one(&u->listening_path);
 	close_one(&u->out);
 	if (u->collector < 0 || !collector_ready(u)) {
 		unlink(u->r->path);
@@ -348,7 +352,7 @@ static int run_child(struct run *u, struct ht_diag *d)
 int ht_record_run(struct ht_recording *r, struct ht_diag *d)
 {
 	struct run u = {.r = r, .go = {-1, -1}, .failed = {-1, -1}, .control = {-1, -1}, .out = -1,
-			.listening = -1, .signals = -1};
+			.listening = -1, .listening_path = -1, .signals = -1};
 	r->settings.command = (const char *const *)r->command;
 	int e = prepare(&u, d);
 	hold_signals(&u);
@@ -356,5 +360,6 @@ int ht_record_run(struct ht_recording *r, struct ht_diag *d)
 		e = r->replace ? run_replaced(&u, d) : run_child(&u, d);
 	restore_signals(&u);
 	close_all(&u);
+	ht_collect_unlink_path(r->settings.listen_path); /* the collector does, unless it was killed */
 	return e;
 }

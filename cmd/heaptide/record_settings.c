@@ -123,7 +123,7 @@ const struct ht_option ht_record_options[] = {
 	{.name = "on-full", .kind = HT_OPTION_CHOICE, S(on_full), .choices = full_choices, ENV("ON_FULL"),
 	 .help = "a full ring: wait a little, or drop; drops are counted", .fallback = "wait"},
 	{.name = "ring-memory", .kind = HT_OPTION_SIZE, S(ring_memory), .argument = "SIZE", ENV("RING_MEMORY"),
-	 .min = 1u << 20, .max = 1ull << 36, .help = "cap of all rings of a process",
+	 .min = 1, .max = 1ull << 36, .help = "cap of all rings of a process (256K at least)",
 	 .fallback = "64M or memory/16"},
 	{.name = "collector-memory", .kind = HT_OPTION_SIZE, S(collector_memory), .argument = "SIZE",
 	 ENV("COLLECTOR_MEMORY"), .min = 1u << 20, .max = 1ull << 46, .help = "cap of the collector",
@@ -163,6 +163,7 @@ void ht_record_settings_collect(struct ht_collect_settings *out)
 	*out = (struct ht_collect_settings){
 		.out_fd = -1,
 		.listen_fd = -1,
+		.listen_path_fd = -1,
 		.hello_fd = -1,
 		.control_fd = -1,
 		.hook_options = hook,

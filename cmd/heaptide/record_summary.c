@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyze.h"
+#include "closure.h"
 #include "command.h"
 #include "emit.h"
 #include "output.h"
@@ -28,7 +30,7 @@ bool ht_record_complete(const struct ht_recording *r)
 {
 	const struct ht_collect_result *c = &r->result;
 	return r->has_result && c->attached && !c->failed && !c->size_limit && !c->running_count &&
-	       !c->shadowed_by[0] && !lost_events(&c->totals);
+	       !c->shadowed_by[0] && !lost_events(&c->totals) && !c->totals.exec_not_attached && !c->totals.off_reason;
 }
 
 /* What was written before the failure, which the collector noticed a little later. */
@@ -40,6 +42,20 @@ static uint64_t readable_ns(const struct ht_recording *r)
 		ns = ht_trace_duration_ns(t);
 	ht_trace_close(t);
 	return ns;
+}
+
+/* The hook sees that operator new is not the runtime's; whether anybody calls it, the files tell. */
+static void complain_of_new(const char *program)
+{
+	struct ht_closure_new news;
+	struct ht_diag d = {0};
+	ht_closure_new(program, getenv("LD_PRELOAD"), &news);
+	if (!news.used)
+		return;
+	ht_fail(&d, HT_ERR_SYSTEM, "%s: its operator new does not pass through malloc: allocations by new were not seen",
+		program);
+	ht_hint(&d, "record that program itself, not what starts it: then operator new is hooked, too");
+	ht_message(&d);
 }
 
 void ht_record_complaints(const struct ht_recording *r)
@@ -62,9 +78,8 @@ void ht_record_complaints(const struct ht_recording *r)
 		ht_message(&d);
 	} else if (c->shadowed_by[0])
 		ht_warn("%s: its malloc comes before the hook's: allocations were not seen", c->shadowed_by);
-	else if (c->segment_flags & HT_FLAG_NEW_BYPASSES && !(c->segment_flags & HT_FLAG_NEW_HOOKED))
-		ht_warn("%s: operator new does not pass through malloc: allocations by new were not seen",
-			r->command[0]);
+	else if (c->new_bypassed[0])
+		complain_of_new(c->new_bypassed);
 }
 
 /* --- the summary -------------------------------------------------------------------------- */
@@ -165,6 +180,12 @@ static void completeness(struct ht_buf *b, const struct ht_recording *r)
 		open = ", ";
 	}
 	ht_buf_printf(b, "%s, %s truncated stacks", *open == ',' ? ")" : "", ht_text_count(t->truncated_stacks).s);
+	if (t->exec_not_attached)
+		ht_buf_printf(b, ", %s %s not attached", ht_text_count(t->exec_not_attached).s,
+			      t->exec_not_attached == 1 ? "program" : "programs");
+	if (t->off_reason)
+		ht_buf_printf(b, ", the hook turned itself off: %s",
+			      ht_off_names[t->off_reason < HT_OFF_NAMES ? t->off_reason : 0]);
 	if (cpu > 0.01)
 		ht_buf_printf(b, " · collector %s of the target's CPU",
 			      ht_text_share((double)t->collector_cpu_ns / 1e9 / cpu).s);

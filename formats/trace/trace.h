@@ -196,7 +196,10 @@ struct ht_trace_totals {
 	uint64_t exec_not_attached;
 	uint64_t collector_cpu_ns, collector_peak_rss, blocked_ns; /* blocked: the target, on full rings */
 	uint64_t self_check_compared, self_check_differences;
+	uint64_t off_reason; /* why a hook turned itself off: index of ht_off_names, 0 = none did */
 };
+#define HT_OFF_NAMES 6
+extern const char *const ht_off_names[HT_OFF_NAMES]; /* for people; [0] = "" */
 
 /* --- writing ------------------------------------------------------------------------------ */
 

@@ -56,6 +56,10 @@ const char *const ht_lost_names[HT_LOST_COUNT] = {
 	[HT_LOST_AFTER_CLOSE] = "after_close",
 };
 
+const char *const ht_off_names[HT_OFF_NAMES] = {
+	"", "stopped", "it took the collector for dead", "strict seccomp", "a fault of its own", "not followed",
+};
+
 #define TOTAL(key, field) {key, offsetof(struct ht_trace_totals, field)}
 #define LOST(reason) {HT_TOTAL_LOST + reason, offsetof(struct ht_trace_totals, lost[reason])}
 
@@ -80,6 +84,7 @@ const struct ht_total_key ht_total_keys[] = {
 	TOTAL(18, blocked_ns),
 	TOTAL(19, self_check_compared),
 	TOTAL(20, self_check_differences),
+	TOTAL(21, off_reason),
 	LOST(HT_LOST_RING_FULL),
 	LOST(HT_LOST_NO_RING),
 	LOST(HT_LOST_NO_CONTEXT),

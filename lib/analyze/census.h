@@ -23,7 +23,8 @@ struct ht_series {
 	struct ht_analysis *a;
 	const bool *image_selected;
 	uint64_t now_bytes, now_objects;
-	size_t at; /* the current slice */
+	size_t at;	  /* the current slice */
+	uint64_t next_ns; /* where the slice after it begins, so that an event costs no division */
 };
 void ht_series_init(struct ht_series *s, struct ht_analysis *a, const bool *image_selected);
 struct ht_pass ht_series_pass(struct ht_series *s);

@@ -11,15 +11,7 @@
 
 #define FIRST_SLOTS 64
 
-static void place(struct ht_index *x, uint32_t hash, uint32_t value)
-{
-	size_t i = hash & x->mask;
-	while (x->slots[i].value != HT_INDEX_NONE)
-		i = (i + 1) & x->mask;
-	x->slots[i] = (struct ht_index_slot){hash, value};
-}
-
-static void grow(struct ht_index *x)
+void ht_index_grow(struct ht_index *x)
 {
 	size_t old = x->slots ? x->mask + 1 : 0;
 	size_t slots = old ? old * 2 : FIRST_SLOTS;
@@ -30,16 +22,8 @@ static void grow(struct ht_index *x)
 		x->slots[i].value = HT_INDEX_NONE;
 	for (size_t i = 0; i < old; i++)
 		if (from[i].value != HT_INDEX_NONE)
-			place(x, from[i].hash, from[i].value);
+			ht_index_place(x, from[i].hash, from[i].value);
 	free(from);
-}
-
-void ht_index_insert(struct ht_index *x, uint32_t hash, uint32_t value)
-{
-	if (!x->slots || x->count * 2 > x->mask)
-		grow(x);
-	place(x, hash, value);
-	x->count++;
 }
 
 void ht_index_remove(struct ht_index *x, size_t i)

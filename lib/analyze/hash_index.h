@@ -26,10 +26,27 @@ struct ht_index {
 	size_t count;
 };
 
-void ht_index_insert(struct ht_index *x, uint32_t hash, uint32_t value);
+static inline void ht_index_insert(struct ht_index *x, uint32_t hash, uint32_t value);
 /* The entry at slot position i, as found by ht_index_at. */
 void ht_index_remove(struct ht_index *x, size_t i);
 void ht_index_release(struct ht_index *x);
+
+void ht_index_grow(struct ht_index *x);
+/* There must be room. */
+static inline void ht_index_place(struct ht_index *x, uint32_t hash, uint32_t value)
+{
+	size_t i = hash & x->mask;
+	while (x->slots[i].value != HT_INDEX_NONE)
+		i = (i + 1) & x->mask;
+	x->slots[i] = (struct ht_index_slot){hash, value};
+}
+static inline void ht_index_insert(struct ht_index *x, uint32_t hash, uint32_t value)
+{
+	if (__builtin_expect(!x->slots || x->count * 2 > x->mask, 0))
+		ht_index_grow(x);
+	ht_index_place(x, hash, value);
+	x->count++;
+}
 
 static inline size_t ht_index_start(const struct ht_index *x, uint32_t hash)
 {

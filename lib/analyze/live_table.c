@@ -6,18 +6,6 @@
 
 #include "base.h"
 
-/* Births follow each other and young blocks die first, so eight neighbours in sequence share one
- * cache line of the index. */
-static uint32_t hash_seq(uint64_t seq)
-{
-	return ht_mix(seq >> 3) << 3 | (uint32_t)(seq & 7);
-}
-
-static uint32_t hash_address(uint32_t image, uint64_t address)
-{
-	return ht_mix(address ^ (uint64_t)image << 48);
-}
-
 void ht_live_init(struct ht_live_table *t, uint32_t images)
 {
 	*t = (struct ht_live_table){.images = images};
@@ -36,49 +24,20 @@ void ht_live_release(struct ht_live_table *t)
 	ht_index_release(&t->by_address);
 }
 
-static uint32_t take_entry(struct ht_live_table *t)
+static uint32_t hash_address(uint32_t image, uint64_t address)
 {
-	if (t->free) {
-		uint32_t i = t->free - 1;
-		t->free = t->pool[i].next;
-		return i;
-	}
-	if (t->used == t->cap) {
-		t->cap = t->cap ? t->cap * 2 : 1024;
-		t->pool = ht_xrealloc(t->pool, t->cap, sizeof(*t->pool));
-	}
-	return t->used++;
+	return ht_mix(address ^ (uint64_t)image << 48);
 }
 
-static bool has_address_entry(const struct ht_block *b)
+void ht_live_grow(struct ht_live_table *t)
 {
-	return b->unpaired && b->address;
+	t->cap = t->cap ? t->cap * 2 : 1024;
+	t->pool = ht_xrealloc(t->pool, t->cap, sizeof(*t->pool));
 }
 
-struct ht_block *ht_live_add(struct ht_live_table *t, const struct ht_block *from)
+void ht_live_add_address(struct ht_live_table *t, const struct ht_block *b)
 {
-	uint32_t i = take_entry(t);
-	struct ht_block *b = &t->pool[i];
-	*b = *from;
-	b->prev = 0;
-	b->next = t->heads[b->image];
-	if (b->next)
-		t->pool[b->next - 1].prev = i + 1;
-	t->heads[b->image] = i + 1;
-	ht_index_insert(&t->by_seq, hash_seq(b->seq), i);
-	if (has_address_entry(b))
-		ht_index_insert(&t->by_address, hash_address(b->image, b->address), i);
-	return b;
-}
-
-struct ht_block *ht_live_find(const struct ht_live_table *t, uint64_t seq)
-{
-	uint32_t hash = hash_seq(seq), v;
-	for (size_t i = ht_index_start(&t->by_seq, hash);
-	     (v = ht_index_at(&t->by_seq, &i, hash)) != HT_INDEX_NONE; i++)
-		if (t->pool[v].seq == seq)
-			return &t->pool[v];
-	return NULL;
+	ht_index_insert(&t->by_address, hash_address(b->image, b->address), (uint32_t)(b - t->pool));
 }
 
 struct ht_block *ht_live_find_address(const struct ht_live_table *t, uint32_t image, uint64_t address)
@@ -106,8 +65,8 @@ static void unindex(struct ht_index *x, uint32_t hash, uint32_t value)
 void ht_live_remove(struct ht_live_table *t, struct ht_block *b)
 {
 	uint32_t i = (uint32_t)(b - t->pool);
-	unindex(&t->by_seq, hash_seq(b->seq), i);
-	if (has_address_entry(b))
+	unindex(&t->by_seq, ht_live_hash(b->seq), i);
+	if (ht_live_by_address(b))
 		unindex(&t->by_address, hash_address(b->image, b->address), i);
 	if (b->prev)
 		t->pool[b->prev - 1].next = b->next;

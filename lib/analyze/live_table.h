@@ -36,8 +36,8 @@ void ht_live_init(struct ht_live_table *t, uint32_t images);
 void ht_live_release(struct ht_live_table *t);
 
 /* Pointers into the table are good until the next ht_live_add. prev and next are filled in. */
-struct ht_block *ht_live_add(struct ht_live_table *t, const struct ht_block *b);
-struct ht_block *ht_live_find(const struct ht_live_table *t, uint64_t seq);
+static inline struct ht_block *ht_live_add(struct ht_live_table *t, const struct ht_block *b);
+static inline struct ht_block *ht_live_find(const struct ht_live_table *t, uint64_t seq);
 /* Among unpaired blocks. */
 struct ht_block *ht_live_find_address(const struct ht_live_table *t, uint32_t image, uint64_t address);
 void ht_live_remove(struct ht_live_table *t, struct ht_block *b);
@@ -52,5 +52,71 @@ void ht_live_inherit(struct ht_live_table *t, uint32_t parent, uint32_t child);
 bool ht_live_drop_inherited(struct ht_live_table *t, uint32_t image, uint64_t address);
 void ht_live_restore_inherited(struct ht_live_table *t, uint32_t image, uint64_t address);
 void ht_live_forget_inherited(struct ht_live_table *t, uint32_t image);
+
+/* --- what a walk does for each event, inlined into it ------------------------------------- */
+
+void ht_live_grow(struct ht_live_table *t);
+void ht_live_add_address(struct ht_live_table *t, const struct ht_block *b);
+
+/* Births follow each other and young blocks die first, so four neighbours in sequence share one
+ * cache line of the index. (Eight filled their lines, and look-ups ran on into the next ones.) */
+static inline uint32_t ht_live_hash(uint64_t seq)
+{
+	return ht_mix(seq >> 2) << 2 | (uint32_t)(seq & 3);
+}
+
+static inline bool ht_live_by_address(const struct ht_block *b)
+{
+	return b->unpaired && b->address;
+}
+
+static inline struct ht_block *ht_live_add(struct ht_live_table *t, const struct ht_block *from)
+{
+	uint32_t i = t->used;
+	if (t->free) {
+		i = t->free - 1;
+		t->free = t->pool[i].next;
+	} else {
+		if (t->used == t->cap)
+			ht_live_grow(t);
+		t->used++;
+	}
+	struct ht_block *b = &t->pool[i];
+	*b = *from;
+	b->prev = 0;
+	b->next = t->heads[b->image];
+	if (b->next)
+		t->pool[b->next - 1].prev = i + 1;
+	t->heads[b->image] = i + 1;
+	ht_index_insert(&t->by_seq, ht_live_hash(b->seq), i);
+	if (ht_live_by_address(b))
+		ht_live_add_address(t, b);
+	return b;
+}
+
+static inline struct ht_block *ht_live_find(const struct ht_live_table *t, uint64_t seq)
+{
+	uint32_t hash = ht_live_hash(seq), v;
+	for (size_t i = ht_index_start(&t->by_seq, hash);
+	     (v = ht_index_at(&t->by_seq, &i, hash)) != HT_INDEX_NONE; i++)
+		if (t->pool[v].seq == seq)
+			return &t->pool[v];
+	return NULL;
+}
+
+/* Two steps of a look-up to come: first the index' line, some events later the block's. */
+static inline void ht_live_prefetch(const struct ht_live_table *t, uint64_t seq)
+{
+	if (t->by_seq.slots)
+		__builtin_prefetch(&t->by_seq.slots[ht_index_start(&t->by_seq, ht_live_hash(seq))]);
+}
+static inline void ht_live_prefetch_block(const struct ht_live_table *t, uint64_t seq)
+{
+	if (!t->by_seq.slots)
+		return;
+	uint32_t v = t->by_seq.slots[ht_index_start(&t->by_seq, ht_live_hash(seq))].value;
+	if (v != HT_INDEX_NONE)
+		__builtin_prefetch(&t->pool[v], 1);
+}
 
 #endif

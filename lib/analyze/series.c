@@ -28,19 +28,27 @@ void ht_series_init(struct ht_series *s, struct ht_analysis *a, const bool *imag
 		a->series[i].time_ns = a->totals.first_ns + (uint64_t)((__uint128_t)span * i / a->series_count);
 }
 
-/* The slice of time ns; slices passed over repeat the level. Most events lie before the last one's slice ends. */
+/* The first time of slice i: the least ns of which slice_of says so. */
+static uint64_t slice_begin(const struct ht_analysis *a, size_t i)
+{
+	uint64_t first = a->totals.first_ns, n = a->series_count;
+	__uint128_t length = (__uint128_t)(a->totals.last_ns - first) + 1;
+	return i < n ? first + (uint64_t)((length * i + n - 1) / n) : UINT64_MAX;
+}
+
+/* The slice of time ns; slices passed over repeat the level. */
 static struct ht_series_point *move_to(struct ht_series *s, uint64_t ns)
 {
 	struct ht_analysis *a = s->a;
-	if (ns <= s->latest_ns)
+	if (ns < s->next_ns)
 		return &a->series[s->at];
-	s->latest_ns = ns;
 	size_t to = slice_of(a, ns);
 	while (s->at < to) {
 		a->series[s->at++].end_bytes = s->now_bytes;
 		a->series[s->at].live_bytes = s->now_bytes;
 		a->series[s->at].live_objects = s->now_objects;
 	}
+	s->next_ns = slice_begin(a, s->at + 1);
 	return &a->series[s->at];
 }
 

@@ -301,6 +301,20 @@ static void one_event(struct walk *w, const struct ht_event *e)
 	emit(w, &s);
 }
 
+/* Deaths find their blocks all over the live table: what the events ahead will want is on its way when they come. */
+static inline void look_ahead(const struct walk *w, const struct ht_events *events, size_t i)
+{
+	enum { FAR = 24, NEAR = 12 };
+	if (i + FAR >= events->count)
+		return;
+	const struct ht_event *e = &events->items[i + FAR];
+	if (ht_op_is_birth(e->op) || ht_op_is_death(e->op))
+		ht_live_prefetch(&w->live, e->seq);
+	e = &events->items[i + NEAR];
+	if (ht_op_is_death(e->op))
+		ht_live_prefetch_block(&w->live, e->seq);
+}
+
 /* False: the selection ends in front of an event of this block. */
 static bool one_block(struct walk *w, const struct ht_events *events)
 {
@@ -308,6 +322,7 @@ static bool one_block(struct walk *w, const struct ht_events *events)
 	uint32_t threads = ht_trace_thread_count(w->trace);
 	for (size_t i = 0; i < events->count; i++) {
 		const struct ht_event *e = &events->items[i];
+		look_ahead(w, events, i);
 		if (e->time > sel->to_ns)
 			return false;
 		if (e->thread >= threads || ht_trace_thread(w->trace, e->thread)->image >= w->live.images)

@@ -71,6 +71,7 @@ struct ht_collect_result {
 	uint64_t peak_rss;  /* largest RSS sample of one image */
 	uint32_t segment_flags; /* enum ht_seg_flag */
 	char shadowed_by[128];
+	char new_bypassed[256]; /* the first program whose operator new is not the runtime's and not hooked, "" = none */
 	char refusal[128];  /* why the last image that asked got no segment, "" = none did */
 	struct ht_trace_totals totals;
 };

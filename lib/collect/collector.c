@@ -29,10 +29,11 @@ uint64_t ht_collector_ns(const struct ht_collector *c)
 
 /* --- ticks -------------------------------------------------------------------------------- */
 
-/* After the store: a thread on another processor may see the old tick for a moment. */
-static void log_tick_end(struct ht_collector *c)
+/* A tick ends between the two readings around its store; a thread elsewhere may see it stand a moment longer. */
+static void log_tick_end(struct ht_collector *c, uint64_t before)
 {
-	c->tick_log[c->tick_count++ % HT_TICK_LOG] = ht_tickclock_now(&c->clock) + c->tick_ticks / 256;
+	c->tick_log[c->tick_count++ % HT_TICK_LOG] =
+		(typeof(c->tick_log[0])){before, ht_tickclock_now(&c->clock) + c->tick_ticks / 256};
 }
 
 static void next_tick(struct ht_collector *c, uint64_t ticks)
@@ -40,9 +41,10 @@ static void next_tick(struct ht_collector *c, uint64_t ticks)
 	if (++c->tick == HT_TICK_STALE)
 		c->tick++;
 	c->next_tick = ticks + c->tick_ticks;
+	uint64_t before = ht_tickclock_now(&c->clock);
 	for (struct ht_host *h = c->hosts; h; h = h->next)
 		HT_STORE_RELAXED(&h->seg->tick, c->tick);
-	log_tick_end(c);
+	log_tick_end(c, before);
 }
 
 void ht_collector_tick(struct ht_collector *c, uint64_t ticks)
@@ -268,9 +270,10 @@ static void set_sleeping(struct ht_collector *c, uint32_t value)
 static void sleep_a_while(struct ht_collector *c, bool idle)
 {
 	if (idle) {
+		uint64_t before = ht_tickclock_now(&c->clock);
 		for (struct ht_host *h = c->hosts; h; h = h->next)
 			HT_STORE_RELAXED(&h->seg->tick, HT_TICK_STALE);
-		log_tick_end(c);
+		log_tick_end(c, before);
 	}
 	set_sleeping(c, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* sleeping before the last look; pairs with the producer's head */
@@ -378,6 +381,7 @@ void ht_collector_release(struct ht_collector *c)
 	ht_watch_free(c->watch);
 	ht_beat_free(c->beat);
 	free(c->arrivals);
+	free(c->unattached);
 	free(c->lanes);
 	free(c->heap);
 	free(c->waiting);

@@ -139,7 +139,7 @@ struct ht_lane {
 	struct ht_record queue[HT_QUEUE];
 	uint32_t queue_at, queue_count;
 	uint64_t told;		/* position behind the last record told */
-	uint64_t recorded;	/* events told */
+	uint64_t recorded;	/* events told, or counted as lost when they were read */
 	/* merging */
 	uint64_t key;		/* when the next record is due, in ticks */
 	uint64_t keys[HT_QUEUE]; /* of the queue */
@@ -192,13 +192,15 @@ struct ht_collector {
 	uint64_t cutoff; /* records stamped later wait for the next round */
 	bool moved;	 /* this round told something */
 	bool heap_stale; /* lanes were told out of turn */
-	uint64_t tick_log[HT_TICK_LOG]; /* when the last ticks ended, in ticks of the clock */
+	struct { uint64_t before, after; } tick_log[HT_TICK_LOG]; /* when the last ticks ended, in ticks of the clock */
 	uint32_t tick_count;
 	struct ht_watch *watch;
 	struct ht_beat *beat;
 	struct ht_source listen, listen_path, control;
 	struct ht_arrival *arrivals;
 	size_t arrival_count, arrival_cap;
+	pid_t *unattached; /* alive when they were found not to be recorded */
+	size_t unattached_count;
 	unsigned connections;
 	uint64_t memory_used, memory_cap;
 	uint64_t next_serial, next_fork;

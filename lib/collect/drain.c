@@ -175,49 +175,65 @@ static bool has_time(const struct ht_record *r)
 	return r->flags & HT_REC_STAMP && !(r->op >= HT_REC_FREE && r->op <= HT_REC_REALLOC_FREE);
 }
 
+/* Reads on behind a lane's queue, below the head that was loaded, through the LINK to the ring that was offered. */
+struct ahead {
+	struct ht_ring_reader reader;
+	bool linked, moved;
+};
+
+static struct ahead look_ahead(const struct ht_lane *m)
+{
+	return (struct ahead){m->reader, m->linked, false};
+}
+
+static bool next_ahead(const struct ht_lane *m, struct ahead *a, struct ht_record *r)
+{
+	for (;;) {
+		if (a->linked) {
+			if (a->moved || !m->offered)
+				return false;
+			ht_ring_reader_move(&a->reader, (uint8_t *)m->host->seg + m->offered,
+					    ht_ring_class_bytes(m->offered_class));
+			a->moved = true;
+			a->linked = false;
+		}
+		enum ht_read e = ht_ring_read(&a->reader, r);
+		if (e == HT_READ_RECORD)
+			return true;
+		if (e != HT_READ_LINK)
+			return false;
+		a->linked = true;
+	}
+}
+
 /* The next stamp of a lane behind its queue: what stands before it happened before. */
 static uint64_t next_stamp(struct ht_collector *c, struct ht_lane *l)
 {
 	if (l->stamp != UINT64_MAX ? l->stamp_at > l->reader.at : l->stamp_round == c->round && l->stamp_at >= l->reader.at)
 		return l->stamp;
-	struct ht_ring_reader ahead = l->reader;
+	struct ahead ahead = look_ahead(l);
 	struct ht_record r;
-	bool linked = l->linked;
 	l->stamp = UINT64_MAX;
 	l->stamp_round = c->round;
-	for (;;) {
-		if (linked) {
-			if (ahead.base != l->reader.base || !l->offered)
-				break;
-			ht_ring_reader_move(&ahead, (uint8_t *)l->host->seg + l->offered,
-					    ht_ring_class_bytes(l->offered_class));
-			linked = false;
-		}
-		enum ht_read e = ht_ring_read(&ahead, &r);
-		if (e == HT_READ_RECORD && has_time(&r)) {
+	while (l->stamp == UINT64_MAX && next_ahead(l, &ahead, &r))
+		if (has_time(&r))
 			l->stamp = r.ticks;
-			break;
-		}
-		if (e != HT_READ_RECORD && e != HT_READ_LINK)
-			break;
-		linked = e == HT_READ_LINK;
-	}
-	l->stamp_at = ahead.at;
+	l->stamp_at = ahead.reader.at;
 	return l->stamp; /* UINT64_MAX: none yet */
 }
 
-/* When the tick that stood at `ticks` was seen to change by everybody; UINT64_MAX: it still stands. */
+/* When the tick that stood at `ticks`, or one after it, was seen to change by everybody; UINT64_MAX: it still stands. */
 static uint64_t tick_end(const struct ht_collector *c, uint64_t ticks)
 {
 	uint32_t lo = c->tick_count > HT_TICK_LOG ? c->tick_count - HT_TICK_LOG : 0, hi = c->tick_count;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		if (c->tick_log[mid % HT_TICK_LOG] > ticks)
+		if (c->tick_log[mid % HT_TICK_LOG].before > ticks)
 			hi = mid;
 		else
 			lo = mid + 1;
 	}
-	return lo == c->tick_count ? UINT64_MAX : c->tick_log[lo % HT_TICK_LOG];
+	return lo == c->tick_count ? UINT64_MAX : c->tick_log[lo % HT_TICK_LOG].after;
 }
 
 /* When each queued record is due; see the head of this file. */
@@ -421,27 +437,15 @@ static bool fulfils(const struct ht_record *r, unsigned want, uint64_t wanted)
 /* Is it in what m has not told yet? */
 static bool holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
 {
-	struct ht_ring_reader ahead = m->reader;
+	struct ahead ahead = look_ahead(m);
 	struct ht_record r;
 	for (uint32_t i = m->queue_at; i < m->queue_count; i++)
 		if (fulfils(&m->queue[i], want, wanted))
 			return true;
-	bool linked = m->linked;
-	for (;;) {
-		if (linked) {
-			if (ahead.base != m->reader.base || !m->offered)
-				return false;
-			ht_ring_reader_move(&ahead, (uint8_t *)m->host->seg + m->offered,
-					    ht_ring_class_bytes(m->offered_class));
-		}
-		enum ht_read e;
-		while ((e = ht_ring_read(&ahead, &r)) == HT_READ_RECORD)
-			if (fulfils(&r, want, wanted))
-				return true;
-		if (e != HT_READ_LINK)
-			return false;
-		linked = true;
-	}
+	while (next_ahead(m, &ahead, &r))
+		if (fulfils(&r, want, wanted))
+			return true;
+	return false;
 }
 
 static bool held_by_another(const struct ht_collector *c, const struct ht_lane *l)
@@ -490,7 +494,7 @@ static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned d
 /* Is the death of address the next of its kind in m, before anything that happened after `then`? */
 static bool holds_death(const struct ht_lane *m, uint64_t address, uint64_t then)
 {
-	struct ht_ring_reader ahead = m->reader;
+	struct ahead ahead = look_ahead(m);
 	struct ht_record r;
 	for (uint32_t i = m->queue_at; i < m->queue_count; i++) {
 		if (m->queue[i].flags & HT_REC_STAMP && m->queue[i].ticks > then)
@@ -498,9 +502,7 @@ static bool holds_death(const struct ht_lane *m, uint64_t address, uint64_t then
 		if (fulfils(&m->queue[i], HT_WANT_DEATH, address))
 			return true;
 	}
-	if (m->linked)
-		return false;
-	while (ht_ring_read(&ahead, &r) == HT_READ_RECORD) {
+	while (next_ahead(m, &ahead, &r)) {
 		if (r.flags & HT_REC_STAMP && r.ticks > then)
 			return false; /* a death's stamp is no later than the death */
 		if (fulfils(&r, HT_WANT_DEATH, address))

@@ -437,9 +437,9 @@ enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const stru
 			told = tell_other(&t);
 		}
 	}
-	if (told && r->op < 32 && !t.lost) {
+	if (told && r->op < 32) {
 		l->recorded++;
-		c->totals->recorded++;
+		c->totals->recorded += !t.lost;
 	}
 	*wanted = t.wanted;
 	return t.want;

@@ -5,6 +5,7 @@
  * drained, then CLOSED. A process that dies leaves everything it committed in the rings, so nothing
  * depends on how it died.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -424,6 +425,13 @@ static void take_totals(struct ht_collector *c, struct ht_host *h)
 		memcpy(r->shadowed_by, h->seg->shadowed_by, sizeof(r->shadowed_by) - 1);
 }
 
+static void note_bypass(struct ht_collector *c, const struct ht_guest *i)
+{
+	uint32_t flags = HT_LOAD_RELAXED(&i->host->seg->flags);
+	if (flags & HT_FLAG_NEW_BYPASSES && !(flags & HT_FLAG_NEW_HOOKED) && !c->result.new_bypassed[0])
+		snprintf(c->result.new_bypassed, sizeof(c->result.new_bypassed), "%.255s", i->exe_path);
+}
+
 static void close_image(struct ht_collector *c, struct ht_guest *i)
 {
 	struct ht_image t;
@@ -443,6 +451,7 @@ static void close_image(struct ht_collector *c, struct ht_guest *i)
 	i->space = NULL;
 	i->views = NULL;
 	i->state = HT_GUEST_CLOSED;
+	note_bypass(c, i);
 	take_totals(c, i->host);
 	i->host->images--;
 	i->host = NULL;
@@ -520,6 +529,17 @@ static void look_for_dead_threads(struct ht_collector *c, bool only_exiting)
 	}
 }
 
+/* Each process once, however often it is come across. */
+static void count_unattached(struct ht_collector *c, pid_t pid)
+{
+	for (size_t i = 0; i < c->unattached_count; i++)
+		if (c->unattached[i] == pid)
+			return;
+	c->unattached = ht_xrealloc(c->unattached, c->unattached_count + 1, sizeof(*c->unattached));
+	c->unattached[c->unattached_count++] = pid;
+	c->totals->exec_not_attached++;
+}
+
 /* Another program than the one that said hello. If it does not say hello itself within reason it never will: static,
  * or with other privileges, or given up by its hook. */
 static void look_for_exec(struct ht_collector *c, struct ht_guest *i, uint64_t now)
@@ -532,8 +552,11 @@ static void look_for_exec(struct ht_collector *c, struct ht_guest *i, uint64_t n
 		ht_guest_ending(c, i, true);
 	else if (!i->exec_seen)
 		i->exec_seen = now;
-	else if (now - i->exec_seen >= HELLO_WAIT)
+	else if (now - i->exec_seen >= HELLO_WAIT) {
+		i->exec_seen = 0;
+		count_unattached(c, i->pid);
 		ht_guest_ending(c, i, true);
+	}
 }
 
 void ht_guests_look(struct ht_collector *c, uint64_t now)
@@ -576,6 +599,7 @@ void ht_guests_name(struct ht_collector *c, pid_t pid)
 static void name_running(struct ht_collector *c, struct ht_guest *i)
 {
 	ht_guests_name(c, i->pid ? i->pid : (pid_t)i->own_pid);
+	note_bypass(c, i);
 	if (i->quiet)
 		wake(c, i);
 	if (!c->stopped)
@@ -611,7 +635,7 @@ static bool name_stranger(void *ctx, pid_t pid)
 	struct strangers *s = ctx;
 	if (is_stranger(s, pid)) {
 		ht_guests_name(s->c, pid);
-		s->c->totals->exec_not_attached++;
+		count_unattached(s->c, pid);
 	}
 	return false;
 }

@@ -167,7 +167,9 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 static bool size_file(struct ht_host *h, uint64_t rings)
 {
 	h->slots_offset = (uint32_t)round_up(sizeof(struct ht_segment), 64);
-	for (; rings >= 4 * HT_RING_MIN; rings /= 2) {
+	if (rings < FIRST_SPARES * HT_RING_MIN)
+		rings = FIRST_SPARES * HT_RING_MIN;
+	for (; rings >= FIRST_SPARES * HT_RING_MIN; rings /= 2) {
 		uint64_t slots = rings / HT_RING_MIN;
 		h->slot_count = slots < 64 ? 64 : slots > 4096 ? 4096 : (uint32_t)slots;
 		h->used = round_up(h->slots_offset + h->slot_count * sizeof(struct ht_slot), PAGE);

@@ -49,3 +49,11 @@ one htload-clang 7 64 200000 0
 one htload 8 1 20000 3
 one htload 9 4 40000 2
 rows
+
+# Without addresses nobody can tell a child's frees of what it inherited from foreign ones, and that is said.
+record t.tide --addresses=off -- "$programs/htload" -s 10 -t 1 -n 20000 -c 5 -f 2 ledger
+undecided=$(info t.tide .undecided_frees)
+[ "$undecided" -gt 0 ] || fail "--addresses=off with children: no undecided frees"
+same "undecided frees are foreign ones" "$(info t.tide .foreign_frees)" "$undecided"
+same "report: undecided frees" "$undecided" "$("$heaptide" report --json t.tide | jq .totals.undecided_frees)"
+"$heaptide" info t.tide | grep -q '^odd frees .* foreign or inherited' || fail "info does not say it: $("$heaptide" info t.tide)"

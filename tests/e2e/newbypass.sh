@@ -23,3 +23,14 @@ for program in newload newload-clang; do
 	same "$program with jemalloc: output" "$rounds rounds" "$(cat out)"
 	forms "$program with jemalloc"
 done
+
+# Started by something else, that allocator is not met in time. It is said, once, of a program that uses new; of one that does
+# not there is nothing to say; and -q says nothing.
+for q in "" -q; do
+	"$heaptide" record $q --force -o t.tide -- bash -c 'LD_PRELOAD=$LD_PRELOAD:$1 "$0" 100' "$programs/newload" "$jemalloc" \
+		>out 2>err
+	same "under bash${q:+ with -q}: warnings" $((${#q} == 0)) "$(grep -c 'newload: its operator new does not pass through malloc' err || true)"
+	[ -z "$q" ] || [ ! -s err ] || fail "-q said: $(cat err)"
+done
+"$heaptide" record --force -o t.tide -- bash -c 'LD_PRELOAD=$LD_PRELOAD:$1 "$0" exit 0' "$programs/signals" "$jemalloc" 2>err
+! grep -q 'operator new' err || fail "a C program was warned of: $(cat err)"

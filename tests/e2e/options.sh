@@ -16,14 +16,21 @@ with --timestamps=each
 with --timestamps=coarse
 with --stack-depth=4
 with --events=alloc
-with --events=+stall,+fault
-with --symbolize
+with --events=alloc,thread
 with --argv=none
 with --ring-memory=1M
 with --collector-memory=16M
 with --self-check
 same "--self-check: differences" 0 "$(info t.tide .self_check.differences)"
 allocations=$(info t.tide .allocations)
+
+# What this version has not is refused before anything runs, not ignored.
+for option in --events=+stall --events=+fault --symbolize --sample=512K; do
+	status_of "$heaptide" record --force -o refused.tide "$option" -- touch ran 2>err
+	same "$option: status" 2 "$status"
+	one_line err "not available in this version"
+	[ ! -e ran ] && [ ! -e refused.tide ] || fail "$option: something ran"
+done
 
 # Without addresses the sums are the same.
 record t.tide --addresses=off -- "$programs/htload" -s 21 -t 2 -n 20000 -c 2 ledger

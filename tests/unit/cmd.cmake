@@ -1,5 +1,5 @@
 # The parts of the command that need no trace: options, emitter, text, what is said of programs.
-foreach(name options emit text elfview output)
+foreach(name options emit text elfview output closure)
 	ht_unit_test(test_${name} SOURCES cmd/test_${name}.c LINKS ht_command)
 endforeach()
 # Help screens, exit statuses and JSON of what needs no trace, through the executable; then the man

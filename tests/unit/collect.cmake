@@ -5,3 +5,5 @@ ht_unit_test(test_drain SOURCES ${CMAKE_CURRENT_LIST_DIR}/collect_drain_test.c
 	${CMAKE_CURRENT_LIST_DIR}/collect_fixture.c LINKS ht_collect ht_trace ht_base)
 ht_unit_test(test_attach SOURCES ${CMAKE_CURRENT_LIST_DIR}/collect_attach_test.c
 	${CMAKE_CURRENT_LIST_DIR}/collect_fixture.c LINKS ht_collect ht_trace ht_base)
+ht_unit_test(test_children SOURCES ${CMAKE_CURRENT_LIST_DIR}/collect_children_test.c
+	${CMAKE_CURRENT_LIST_DIR}/collect_fixture.c LINKS ht_collect ht_trace ht_base)
