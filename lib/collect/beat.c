@@ -14,28 +14,27 @@
 struct ht_beat {
 	pthread_t thread;
 	pthread_mutex_t lock;
-	bool runs;
+	pthread_cond_t stopped;
+	bool runs, stop;
 	struct ht_segment **segments;
 	size_t count, cap;
 };
 
-static void unlock(void *lock)
-{
-	pthread_mutex_unlock(lock);
-}
-
 static void *keep_beating(void *p)
 {
 	struct ht_beat *b = p;
-	const struct timespec nap = {0, BEAT_NS};
-	for (;;) {
-		nanosleep(&nap, NULL); /* where it is cancelled */
-		pthread_mutex_lock(&b->lock);
-		pthread_cleanup_push(unlock, &b->lock);
+	struct timespec at;
+	pthread_mutex_lock(&b->lock);
+	while (!b->stop) {
 		for (size_t i = 0; i < b->count; i++)
 			__atomic_fetch_add(&b->segments[i]->heartbeat, 1, __ATOMIC_RELAXED);
-		pthread_cleanup_pop(1);
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		at.tv_nsec += BEAT_NS;
+		at.tv_sec += at.tv_nsec / 1000000000;
+		at.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&b->stopped, &b->lock, &at);
 	}
+	pthread_mutex_unlock(&b->lock);
 	return NULL;
 }
 
@@ -43,7 +42,12 @@ struct ht_beat *ht_beat_new(void)
 {
 	struct ht_beat *b = ht_xcalloc(1, sizeof(*b));
 	pthread_attr_t a;
+	pthread_condattr_t monotonic;
 	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->stopped, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, 64 << 10);
 	b->runs = !pthread_create(&b->thread, &a, keep_beating, b);
@@ -53,10 +57,13 @@ struct ht_beat *ht_beat_new(void)
 
 void ht_beat_free(struct ht_beat *b)
 {
-	if (b->runs) {
-		pthread_cancel(b->thread);
+	pthread_mutex_lock(&b->lock);
+	b->stop = true;
+	pthread_cond_signal(&b->stopped);
+	pthread_mutex_unlock(&b->lock);
+	if (b->runs)
 		pthread_join(b->thread, NULL);
-	}
+	pthread_cond_destroy(&b->stopped);
 	pthread_mutex_destroy(&b->lock);
 	free(b->segments);
 	free(b);

@@ -256,8 +256,8 @@ static void set_keys(struct ht_collector *c, struct ht_lane *l)
 			if (end < bound)
 				l->keys[i] = end;
 		}
+		l->unbounded |= bound == UINT64_MAX; /* a stamp yet to come may be earlier than the tick's end */
 		if (l->keys[i] == UINT64_MAX) {
-			l->unbounded = true;
 			if (l->host->alone || r->end <= l->told_before || r->op >= 32)
 				l->keys[i] = c->now;
 		}
