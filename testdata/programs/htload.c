@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #define SLOTS 1024
+#define QUIET_US 20000 /* many ticks of the recorder, also while it waits for a processor */
 #define HUGE_SIZE                                                                                  \
 	((size_t)PTRDIFF_MAX - 4096) /* more than any address space: fails, errno ENOMEM */
 #define NOINLINE __attribute__((noinline))
@@ -390,14 +391,14 @@ static void mark(struct worker *w, size_t size)
 /* --- threads, checkpoints, children
  * --------------------------------------------------------------- */
 
-/* Times in a trace are true within a millisecond; the sleeps keep the mark away from the others'
+/* Times in a trace are true within a tick of the recorder; the sleeps keep the mark away from the others'
  * work. */
 static void take_checkpoint(struct worker *w)
 {
 	uint64_t n = atomic_load(&ledger->checkpoints);
 	struct ledger_checkpoint *c = &ledger_checkpoints(ledger)[n];
 
-	usleep(3000);
+	usleep(QUIET_US);
 	for (unsigned i = 0; i < SLOTS; i++) {
 		if (!slots[i].block)
 			continue;
@@ -407,7 +408,7 @@ static void take_checkpoint(struct worker *w)
 	}
 	mark(w, LEDGER_MARK_CHECKPOINT);
 	atomic_store(&ledger->checkpoints, n + 1);
-	usleep(3000);
+	usleep(QUIET_US);
 }
 
 static void work(struct worker *w, bool checkpoints)
