@@ -57,7 +57,8 @@ struct frames { /* what of a capture is to be written */
 	unsigned flags;
 };
 
-/* The rare cases: depth limit, a mirror that was cut before, asides. */
+/* The rare cases: depth limit, a mirror that was cut before, asides. A stack that grows beyond the limit frame by frame
+ * is let grow to twice the limit before it is cut: cutting at each event would write it afresh each time. */
 static HT_COLD void choose_frames(struct ht_thread *t, const struct ht_capture *c, struct frames *f)
 {
 	uint32_t limit = ht_process.stack_depth;
@@ -67,7 +68,7 @@ static HT_COLD void choose_frames(struct ht_thread *t, const struct ht_capture *
 		f->first = 0;
 		f->count = c->depth < limit ? c->depth : limit;
 		f->kept = f->count < c->depth ? HT_UNWIND_DEPTH : c->end;
-	} else if (c->kept > t->mirror_base && c->depth - c->kept <= limit) {
+	} else if (c->kept > t->mirror_base && c->depth - c->kept <= limit && c->depth - t->mirror_base <= 2 * limit) {
 		f->first = c->kept;
 		f->count = c->depth - c->kept;
 		f->kept = c->kept - t->mirror_base;
@@ -182,7 +183,7 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 		f.flags = HT_REC_STACK;
 		f.first = f.kept = c->kept;
 		f.count = c->depth - c->kept;
-		if (!c->kept || c->aside || t->mirror_base || f.count > ht_process.stack_depth || f.kept > UINT16_MAX)
+		if (!c->kept || c->aside || t->mirror_base || c->depth > ht_process.stack_depth || f.kept > UINT16_MAX)
 			choose_frames(t, c, &f);
 	}
 	/* Whoever does not stamp inherits its ring's last stamp, which is at most one tick old. */
@@ -227,7 +228,7 @@ HT_INLINE void write_hot(struct ht_thread *t, const struct ht_note *n, const str
 	uint64_t ticks = 0;
 	if (c) {
 		count = c->depth - c->kept;
-		if (HT_UNLIKELY(!c->kept || c->aside || count > ht_process.stack_depth || c->kept > UINT16_MAX ||
+		if (HT_UNLIKELY(!c->kept || c->aside || c->depth > ht_process.stack_depth ||
 				(t->mirror_base | (t->generation[0] ^ t->u.generation)) != 0)) {
 			write_event(t, n, c);
 			return;

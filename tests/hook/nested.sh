@@ -17,11 +17,14 @@ for options_text in "--free-stacks=on" "--free-stacks=off" "--self-check"; do
 	run plain.tide 1
 	read -r mallocs frees handlers <counts
 	[ "$handlers" -gt 100 ] || fail "only $handlers signals arrived"
-	sound plain.tide 1000
-	# the program's stdio buffer and the like come on top
-	made=$(info plain.tide .allocations) gone=$(info plain.tide .frees)
-	[ $((made - mallocs)) -ge 0 ] && [ $((made - mallocs)) -le 4 ] || fail "$options_text: $mallocs mallocs, $made in the trace"
-	[ $((gone - frees)) -ge 0 ] && [ $((gone - frees)) -le 4 ] || fail "$options_text: $frees frees, $gone in the trace"
+	"$heaptide" verify plain.tide >verify.out || fail "$(head -3 verify.out)"
+	# A handler may not wait for room: on a busy machine some of its events are lost, and each is counted. The
+	# program's own stdio buffer and the like come on top.
+	made=$(info plain.tide .allocations) gone=$(info plain.tide .frees) lost=$(info plain.tide '[.lost_events[]] | add')
+	over=$((made + gone + lost - mallocs - frees))
+	[ "$over" -ge 0 ] && [ "$over" -le 8 ] ||
+		fail "$options_text: $mallocs mallocs and $frees frees; in the trace $made and $gone, and $lost lost"
+	[ "$lost" -le $((2 * handlers)) ] || fail "$options_text: $lost lost, of $handlers handlers"
 	same "$options_text: differing stacks" 0 "$(info plain.tide '.self_check.differences // 0')"
 
 	run jumps.tide -j 1
