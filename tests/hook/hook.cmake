@@ -7,5 +7,5 @@ target_compile_options(nested PRIVATE -O2 -fno-builtin-malloc -fomit-frame-point
 set_target_properties(reentrant_alloc nested PROPERTIES
 	RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/hook LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/hook)
 add_test(NAME hook/nested COMMAND bash ${hook_tests}/nested.sh)
-set_tests_properties(hook/nested PROPERTIES LABELS hook TIMEOUT 120
+set_tests_properties(hook/nested PROPERTIES LABELS hook TIMEOUT 120 RUN_SERIAL TRUE
 	ENVIRONMENT "HT_BUILD=${CMAKE_BINARY_DIR};HT_SOURCE=${CMAKE_SOURCE_DIR}")
