@@ -175,16 +175,16 @@ static HT_COLD void death_cold(unsigned op, const void *p, const struct ht_unwin
 HT_INLINE void death(unsigned op, const void *p, const struct ht_unwind_state *from)
 {
 	struct ht_thread *t = ht_self.thread;
-	uint32_t options = ht_process.options & (HT_OPT_FREE_STACKS | HT_OPT_STAMP_EACH);
-	if (HT_UNLIKELY(!t || t->gate != HT_GATE_OPEN || (options & HT_OPT_STAMP_EACH))) {
+	uint32_t options = ht_process.options;
+	if (HT_UNLIKELY(!t || t->gate != HT_GATE_OPEN)) {
 		death_cold(op, p, from);
 		return;
 	}
 	ht_hold(t, from);
-	if (options)
-		ht_note_death(t, op, (uint64_t)p, from);
+	if (options & HT_OPT_FREE_STACKS)
+		ht_note_death(t, op, (uint64_t)p, options & HT_OPT_STAMP_EACH, from);
 	else
-		ht_note_plain_death(t, op, (uint64_t)p);
+		ht_note_plain_death(t, op, (uint64_t)p, options & HT_OPT_STAMP_EACH);
 	ht_leave(t);
 }
 

@@ -123,11 +123,11 @@ struct ht_note {
 	uint64_t address, size, extra, extra2;
 };
 void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwind_state *from);
-/* The three that nearly all events are: with a stack and a stamp, with a stack, with neither. */
+/* The three that nearly all events are. */
 void ht_note_birth(struct ht_thread *t, unsigned op, uint64_t address, uint64_t size,
 		   const struct ht_unwind_state *from);
-void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, const struct ht_unwind_state *from);
-void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address);
+void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp, const struct ht_unwind_state *from);
+void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp);
 /* The same with a stack that was captured already. */
 void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c);
 bool ht_note_module(void *thread, const struct ht_cfi_module *m);

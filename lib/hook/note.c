@@ -300,18 +300,24 @@ void ht_note_birth(struct ht_thread *t, unsigned op, uint64_t address, uint64_t 
 	write_hot(t, &n, &c, HT_REC_STACK | HT_REC_STAMP, HT_HAS_ADDRESS | HT_HAS_SIZE);
 }
 
-void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, const struct ht_unwind_state *from)
+void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp, const struct ht_unwind_state *from)
 {
-	struct ht_note n = {.op = op, .flags = HT_REC_STACK, .address = address};
+	struct ht_note n = {.op = op, .flags = stamp ? HT_REC_STACK | HT_REC_STAMP : HT_REC_STACK, .address = address};
 	struct ht_capture c;
 	capture(t, from, &c);
-	write_hot(t, &n, &c, HT_REC_STACK, HT_HAS_ADDRESS);
+	if (stamp)
+		write_hot(t, &n, &c, HT_REC_STACK | HT_REC_STAMP, HT_HAS_ADDRESS);
+	else
+		write_hot(t, &n, &c, HT_REC_STACK, HT_HAS_ADDRESS);
 }
 
-void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address)
+void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp)
 {
-	struct ht_note n = {.op = op, .address = address};
-	write_hot(t, &n, NULL, 0, HT_HAS_ADDRESS);
+	struct ht_note n = {.op = op, .flags = stamp ? HT_REC_STAMP : 0, .address = address};
+	if (stamp)
+		write_hot(t, &n, NULL, HT_REC_STAMP, HT_HAS_ADDRESS);
+	else
+		write_hot(t, &n, NULL, 0, HT_HAS_ADDRESS);
 }
 
 void ht_note_name(struct ht_thread *t, const char *name)
