@@ -17,7 +17,7 @@
 
 #include "base.h"
 
-#define HT_TRACE_VERSION 1
+#define HT_TRACE_VERSION 2
 
 /* What an event is. Births take the next sequence number. The table ht_op_info says which
  * columns an op has. */
@@ -44,13 +44,19 @@ enum ht_op {
 	HT_OP_MUNMAP = 17,
 	HT_OP_MREMAP = 18, /* address, size = new; extra = old address; the old size is extra2 */
 	HT_OP_BRK = 19,	   /* address = new break, size = bytes by which it grew; extra = bytes by which it shrank */
+	/* what the program says through heaptide.h; strings by id */
+	HT_OP_REGION_BEGIN = 20, /* extra = name; an interval of this thread, nested */
+	HT_OP_REGION_END = 21,	 /* extra = name */
+	HT_OP_TASK = 22,	 /* extra = task, unique in the trace; size = enum ht_task_step; extra2 = type, at its begin */
+	HT_OP_LOG = 23,		 /* extra = category, extra2 = message */
 	/* life of threads and images */
 	HT_OP_THREAD_START = 24, /* of this event's thread; extra = creator's thread id + 1, or 0 */
 	HT_OP_THREAD_EXIT = 25,
 	HT_OP_FORK = 26,	/* extra = fork number; an image that names it inherits this image's live blocks here */
 	HT_OP_IMAGE_START = 27, /* first event of an image (exec, start, or a forked child's first) */
 	HT_OP_IMAGE_END = 28,	/* the image is gone; extra = wait status + 1 when known, else 0 */
-	HT_OP_MARK = 29,	/* extra = string id */
+	HT_OP_MARK = 29,	/* extra = name; of the whole image, said through heaptide.h */
+	HT_OP_PAUSE = 30,	/* extra = 1: births of this image are not recorded from here on; 0: they are again */
 	HT_OP_COUNT = 32,
 };
 
@@ -64,6 +70,8 @@ static inline bool ht_op_is_death(unsigned op)
 	return op >= HT_OP_FREE && op <= HT_OP_IMPLIED_FREE;
 }
 
+enum ht_task_step { HT_TASK_BEGIN = 0, HT_TASK_END = 1, HT_TASK_ENTER = 2, HT_TASK_LEAVE = 3 };
+
 /* Which fields of an ht_event an op uses, beyond thread, time and stack, which all have. */
 enum ht_op_column {
 	HT_OP_HAS_SIZE = 1,
@@ -72,6 +80,8 @@ enum ht_op_column {
 	HT_OP_HAS_EXTRA2 = 8,
 	HT_OP_HAS_FREED = 16, /* a death: seq */
 	HT_OP_HAS_BIRTH = 32, /* takes a sequence number; address by the settings, or when unpaired */
+	HT_OP_EXTRA_STRING = 64,   /* extra is a string id */
+	HT_OP_EXTRA2_STRING = 128, /* extra2 is */
 };
 struct ht_op_info {
 	const char *name; /* snake_case; "" for numbers that no op has yet */
@@ -210,7 +220,8 @@ struct ht_trace_settings {
 	uint64_t start_boottime_ns;
 	uint32_t time_unit_ns;	   /* quantum of the time column; 1000 by default */
 	bool addresses;
-	uint64_t sample_bytes;	   /* 0 = every allocation */
+	uint64_t sample_bytes;	   /* 0 = every allocation; else a Poisson sample, one for so many bytes on average */
+	uint64_t checkpoint_memory; /* bytes the writer may use for checkpoints; 0: 16 MiB. Not in the file */
 	bool free_stacks;
 	uint32_t stack_depth;
 	const char *clock;	   /* "tsc", "cntvct", "monotonic" */
@@ -292,17 +303,124 @@ struct ht_block_info {
 };
 size_t ht_trace_block_count(const struct ht_trace *t);
 const struct ht_block_info *ht_trace_block(const struct ht_trace *t, size_t i);
-struct ht_events { /* reusable; zero-initialised is empty */
-	struct ht_event *items;
-	size_t count, cap;
-	struct ht_buf raw, packed; /* scratch */
-	struct ht_buf state;	   /* scratch: what is known of each thread of the block */
+/* Seeking, without reading anything. The block that holds the first event (in file order) at or after `ns`: those
+ * before it hold earlier ones only. And the block in which birth number `seq` stands. The number of blocks if
+ * there is none. */
+size_t ht_trace_block_at_time(const struct ht_trace *t, uint64_t ns);
+size_t ht_trace_block_of_birth(const struct ht_trace *t, uint64_t seq);
+
+/*
+ * The events of a block as arrays, in parallel: event i is op[i], stack[i], time[i] …; half the memory of
+ * struct ht_event, and the fastest way to read a trace. Values are those of struct ht_event, and where an op has
+ * none of a kind it is 0. Threads stand as runs, and what few events have (extra, extra2) in a list of its own.
+ */
+enum ht_event_bits {
+	HT_EVENT_OP = 31, /* enum ht_op */
+	HT_EVENT_STAMPED = 32,
+	HT_EVENT_NEW_MACHINE = 64,
+	HT_EVENT_UNPAIRED = 128,
+};
+struct ht_event_run {
+	uint32_t thread, count; /* so many events of that thread; count > 0 */
+};
+struct ht_event_extra {
+	uint32_t event; /* index; ascending */
+	uint64_t extra, extra2;
+};
+struct ht_event_arrays { /* reusable; zero-initialised is empty */
+	size_t count;
+	uint8_t *op; /* enum ht_event_bits */
+	uint32_t *stack;
+	uint64_t *time, *seq, *size, *address;
+	struct ht_event_run *runs; /* in order; their counts add up to count */
+	size_t run_count;
+	struct ht_event_extra *extras; /* each event whose op has HT_OP_HAS_EXTRA */
+	size_t extra_count;
+	size_t cap, run_cap, extra_cap;
+	struct ht_buf raw, packed, state; /* scratch */
 	void *zstd;
 };
 /* Every reference in the result (thread, stack, string ids) is checked to exist. A damaged block gives
- * HT_ERR_DAMAGED and count 0. */
+ * HT_ERR_DAMAGED and count 0. Thread-safe on one trace. */
+int ht_trace_block_arrays(const struct ht_trace *t, size_t i, struct ht_event_arrays *out, struct ht_diag *d);
+void ht_event_arrays_release(struct ht_event_arrays *a);
+
+/* The same as structs, for readers that want an event as a whole. */
+struct ht_events { /* reusable; zero-initialised is empty */
+	struct ht_event *items;
+	size_t count, cap;
+	struct ht_event_arrays arrays; /* scratch */
+};
 int ht_trace_block_decode(const struct ht_trace *t, size_t i, struct ht_events *out, struct ht_diag *d);
 void ht_events_release(struct ht_events *e);
+
+/*
+ * Checkpoints: the blocks that are live at a boundary between two blocks of events, so that a reader can start
+ * there. A trace has them where they cost little (SPEC.md, section 15), or none. To begin at time T:
+ *
+ *	i = ht_trace_block_at_time(t, T);  c = ht_trace_checkpoint_before(t, i);
+ *	if (c >= 0) load checkpoint c, then decode from block ht_trace_checkpoint_block(t, c) on; else from 0 on
+ *
+ * What a checkpoint does not hold: what forked images inherited at a fork before it. Frees by address in those that
+ * match no live block are inherited or foreign, undecided.
+ */
+struct ht_live_block {
+	uint64_t seq, address, size, time; /* address 0 when the trace keeps none; time of birth, ns */
+	uint32_t stack, thread;		   /* of its birth */
+	uint32_t order;			   /* births of its thread before it, modulo 2^32 */
+	uint8_t op;			   /* of its birth */
+};
+/* The last REALLOC_FREE[_UNKNOWN] of a thread, which a REALLOC_UNDO behind the checkpoint may take back. */
+struct ht_open_realloc {
+	uint32_t thread;
+	bool known;		/* block holds what it ended; else an UNKNOWN one of `address` */
+	struct ht_live_block block; /* not among the live ones */
+	uint64_t address;
+};
+struct ht_thread_births {
+	uint32_t thread;
+	uint64_t births;
+};
+struct ht_live_set { /* reusable; zero-initialised is empty */
+	struct ht_live_block *blocks; /* by ascending seq */
+	size_t count, cap;
+	struct ht_open_realloc *reallocs;
+	size_t realloc_count, realloc_cap;
+	struct ht_thread_births *threads; /* births of each thread so far, by ascending thread; others: 0 */
+	size_t thread_count, thread_cap;
+	uint64_t next_seq; /* number of the next birth */
+	struct ht_buf raw, packed, state; /* scratch */
+	void *zstd;
+};
+size_t ht_trace_checkpoint_count(const struct ht_trace *t);
+/* The last one in front of block i of events, or -1. */
+int64_t ht_trace_checkpoint_before(const struct ht_trace *t, size_t i);
+/* The block of events that it stands in front of (the number of blocks: behind the last). */
+size_t ht_trace_checkpoint_block(const struct ht_trace *t, size_t c);
+/* < 0: it cannot be used; an earlier one, or none, can. Thread-safe on one trace. */
+int ht_trace_checkpoint_load(const struct ht_trace *t, size_t c, struct ht_live_set *out, struct ht_diag *d);
+void ht_live_set_release(struct ht_live_set *s);
+
+/* --- what was added to a closed trace ------------------------------------------------------- */
+
+/* Symbols of a module (bytes that only their maker understands), as stored last. `format` names their maker's
+ * layout. Appends to out; HT_ABSENT: the trace has none. Thread-safe on one trace. */
+int ht_trace_symbols(const struct ht_trace *t, uint32_t module, uint32_t *format, struct ht_buf *out,
+		     struct ht_diag *d);
+
+/*
+ * Adds blocks behind the end of a closed trace (one whose footer is good). Nothing that stands in the file is
+ * overwritten: until finish has written the new footer and END, and also if it never does, readers see
+ * the trace as it was. One at a time: a lock on the file (flock) keeps others out (HT_ERR_SYSTEM).
+ */
+struct ht_trace_appender;
+int ht_trace_appender_open(struct ht_trace_appender **a, const char *path, struct ht_diag *d);
+/* Replaces what the trace has for this module. module must exist; any length. */
+int ht_trace_appender_symbols(struct ht_trace_appender *a, uint32_t module, uint32_t format, const void *data,
+			      size_t n, struct ht_diag *d);
+/* Writes footer and END, syncs, frees. On failure the file is as it was. */
+int ht_trace_appender_finish(struct ht_trace_appender *a, struct ht_diag *d);
+void ht_trace_appender_abandon(struct ht_trace_appender *a); /* the file is as it was; frees */
 
 /* verify: every invariant of SPEC.md; calls say() with one line per violation (at most `max`).
  * Returns 0, or the HT_ERR_* of the worst. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FAR 4096 /* zigzagged: a death further than that from both of the last two begins something new */
+
 struct local {
 	uint64_t start;
 	uint32_t id;
@@ -28,7 +30,7 @@ static void start_block(struct ht_encoder *c)
 	c->room = 0;
 }
 
-void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses)
+void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses, uint64_t checkpoint_bytes)
 {
 	memset(c, 0, sizeof(*c));
 	c->unit = time_unit_ns;
@@ -39,6 +41,7 @@ void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses
 		c->base[i] = ht_xmalloc(HT_EVENT_COLUMN_BYTES);
 	c->node_limit = 1;
 	c->limit = HT_BLOCK_EVENTS;
+	ht_survivors_init(&c->survivors, checkpoint_bytes);
 	start_block(c);
 }
 
@@ -48,6 +51,9 @@ void ht_encoder_release(struct ht_encoder *c)
 		free(c->base[i]);
 	free(c->threads);
 	ht_buf_release(&c->locals);
+	ht_buf_release(&c->ended);
+	ht_buf_release(&c->image_ended);
+	ht_survivors_release(&c->survivors);
 }
 
 void ht_encoder_threads(struct ht_encoder *c, uint32_t count)
@@ -109,7 +115,7 @@ static void enter_thread(struct ht_encoder *c, struct ht_encoder_thread *t, uint
 {
 	t->block = c->block;
 	t->local = (uint32_t)(c->locals.len / sizeof(struct local));
-	t->freed = c->first_seq;
+	t->freed[0] = t->freed[1] = c->first_seq;
 	if (e->stamped || !t->timed)
 		t->last = to_units(c, e->time);
 	t->timed = true;
@@ -154,9 +160,134 @@ static inline uint64_t stack_step(uint32_t stack, uint32_t *prev)
 	return step;
 }
 
+static inline void put_value(struct ht_encoder *c, unsigned column, uint64_t v)
+{
+	c->at[column] = ht_put_varint(c->at[column], v);
+}
+
+/* A step of 0, 1 or 2 is itself, what else there is stands in a column of its own; packed when the block ends. */
+static inline void put_time(struct ht_encoder *c, struct ht_encoder_thread *t, uint64_t ns)
+{
+	uint64_t now = to_units(c, ns), step = now - c->stamp;
+	*c->at[HT_COL_EV_TIME]++ = step < 3 ? (uint8_t)step : 3;
+	if (__builtin_expect(step >= 3, 0))
+		put_value(c, HT_COL_EV_FAR_TIME, ht_zigzag((int64_t)step));
+	c->stamp = t->last = now;
+	if (now < c->min)
+		c->min = now;
+	if (now > c->max)
+		c->max = now;
+}
+
+static inline void put_address(struct ht_encoder *c, uint64_t *slot, uint64_t address)
+{
+	uint64_t step = address - *slot;
+	*slot = address;
+	c->address_bits |= (uint8_t)address;
+	if (__builtin_expect(!(step & ((1u << c->address_shift) - 1)), 1)) {
+		put_value(c, HT_COL_EV_BIRTH_ADDRESS, ht_zigzag((int64_t)step >> c->address_shift) + 1);
+	} else {
+		put_value(c, HT_COL_EV_BIRTH_ADDRESS, 0);
+		put_value(c, HT_COL_EV_FAR_ADDRESS, ht_zigzag((int64_t)step));
+	}
+}
+
+/*
+ * Programs free in the order of birth or against it, and often go through two things in turn: a list that
+ * is taken down, and what each step of that makes and drops again. So a death stands against the nearer of the
+ * thread's last two, which then change places. (Against the last alone, sqlite took 0.32 bytes an event, now 0.06.)
+ */
+static inline void put_freed(struct ht_encoder *c, struct ht_encoder_thread *t, uint64_t seq)
+{
+	uint64_t last = ht_zigzag((int64_t)(seq - t->freed[0] - 1)), before = ht_zigzag((int64_t)(seq - t->freed[1] - 1));
+	uint64_t turn = before < last;
+	if (__builtin_expect(last > FAR && before > FAR, 0))
+		turn = 1; /* a third thing: keep the one that is in use */
+	put_value(c, HT_COL_EV_FREED, (turn ? before : last) << 1 | turn);
+	t->freed[1] = t->freed[!turn];
+	t->freed[0] = seq;
+}
+
+/* --- what is live, for checkpoints ---------------------------------------------------------- */
+
+static inline void note_birth(struct ht_encoder *c, struct ht_encoder_thread *t, const struct ht_event *e, uint32_t stack)
+{
+	uint32_t order = (uint32_t)t->births++;
+	if (__builtin_expect(c->survivors.off, 0))
+		return;
+	struct ht_survivor *s = ht_survivors_birth(&c->survivors, e->seq);
+	if (__builtin_expect(!s || e->unpaired, 0)) {
+		ht_survivors_stop(&c->survivors);
+		return;
+	}
+	s->address = e->address;
+	s->size = e->size;
+	s->time = t->last;
+	s->stack = stack;
+	s->thread = e->thread;
+	s->order = order;
+	s->low = (uint16_t)(e->seq - c->survivors.window_first);
+	s->op = e->op & HT_EVENT_OP;
+}
+
+/* The half of a realloc may be taken back, until the thread's next one: till then its block counts as live. */
+static __attribute__((noinline)) void open_realloc(struct ht_encoder *c, struct ht_encoder_thread *t, bool known,
+						   uint64_t value)
+{
+	if (t->realloc_open && t->realloc_known && !c->survivors.off)
+		ht_survivors_death(&c->survivors, t->realloc_value);
+	t->realloc_open = true;
+	t->realloc_known = known;
+	t->realloc_value = value;
+}
+
+static inline void note_death(struct ht_encoder *c, struct ht_encoder_thread *t, unsigned op, uint64_t seq)
+{
+	if (__builtin_expect(op == HT_OP_REALLOC_FREE, 0))
+		open_realloc(c, t, true, seq);
+	else if (__builtin_expect(!c->survivors.off, 1))
+		ht_survivors_death(&c->survivors, seq);
+}
+
+static void end_image(struct ht_encoder *c, uint32_t image)
+{
+	if (ht_encoder_image_ended(c, image))
+		return;
+	while (c->image_ended.len <= image)
+		ht_buf_byte(&c->image_ended, 0);
+	c->image_ended.data[image] = 1;
+	if (!c->survivors.off)
+		ht_buf_append(&c->ended, &image, sizeof(image));
+}
+
+static __attribute__((noinline)) void note_other(struct ht_encoder *c, struct ht_encoder_thread *t, unsigned op,
+						 const struct ht_event *e)
+{
+	if (op == HT_OP_REALLOC_FREE_UNKNOWN)
+		open_realloc(c, t, false, e->address);
+	else if (op == HT_OP_REALLOC_UNDO)
+		t->realloc_open = false;
+	else if (op == HT_OP_IMAGE_END)
+		end_image(c, t->image);
+}
+
+/* --- the columns that few events have ---------------------------------------------------------- */
+
+static __attribute__((noinline)) void put_rare(struct ht_encoder *c, const struct ht_event *e, unsigned has)
+{
+	if (has & HT_OP_HAS_SIZE && !(has & HT_OP_HAS_BIRTH))
+		put_value(c, HT_COL_EV_OTHER_SIZE, e->size);
+	if (has & HT_OP_HAS_ADDRESS)
+		put_value(c, HT_COL_EV_OTHER_ADDRESS, e->address);
+	if (has & HT_OP_HAS_EXTRA)
+		put_value(c, HT_COL_EV_EXTRA, e->extra);
+	if (has & HT_OP_HAS_EXTRA2)
+		put_value(c, HT_COL_EV_EXTRA2, e->extra2);
+}
+
 uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e)
 {
-	unsigned op = e->op & HT_OP_MASK;
+	unsigned op = e->op & HT_EVENT_OP;
 	if (__builtin_expect(e->thread != c->run_thread, 0) && !switch_thread(c, e))
 		return e->seq;
 	struct ht_encoder_thread *t = c->thread;
@@ -166,58 +297,39 @@ uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e)
 		has = ht_op_info[op].columns;
 	}
 	c->room--;
-	*c->at[HT_COL_EV_OP]++ = (uint8_t)(op | (e->stamped ? HT_OP_STAMPED : 0) |
-					   (e->new_machine ? HT_OP_NEW_MACHINE : 0) |
-					   (e->unpaired ? HT_OP_UNPAIRED : 0));
-	if (e->stamped) {
-		uint64_t now = to_units(c, e->time);
-		c->at[HT_COL_EV_TIME] =
-		    ht_put_varint(c->at[HT_COL_EV_TIME], ht_zigzag((int64_t)(now - c->stamp)));
-		c->stamp = t->last = now;
-		if (now < c->min)
-			c->min = now;
-		if (now > c->max)
-			c->max = now;
-	}
+	*c->at[HT_COL_EV_OP]++ = (uint8_t)(op | (e->stamped ? HT_EVENT_STAMPED : 0) |
+					   (e->new_machine ? HT_EVENT_NEW_MACHINE : 0) |
+					   (e->unpaired ? HT_EVENT_UNPAIRED : 0));
+	if (e->stamped)
+		put_time(c, t, e->time);
 	uint32_t stack = e->stack;
 	if (__builtin_expect(stack >= c->node_limit, 0)) {
 		c->bad_references += 1;
 		stack = 0;
 	}
-	if (has & HT_OP_HAS_SIZE)
-		c->at[HT_COL_EV_SIZE] = ht_put_varint(c->at[HT_COL_EV_SIZE], e->size);
 	if (has & HT_OP_HAS_BIRTH) {
 		e->seq = c->next_seq++;
 		c->requested_bytes += e->size;
-		c->at[HT_COL_EV_BIRTH_STACK] =
-		    ht_put_varint(c->at[HT_COL_EV_BIRTH_STACK], stack_step(stack, &c->birth_stack));
-		if (c->addresses) {
-			uint64_t *last = &c->address[ht_address_slot(e->size, t->local)];
-			c->at[HT_COL_EV_BIRTH_ADDRESS] = ht_put_address(
-			    c->at[HT_COL_EV_BIRTH_ADDRESS], e->address - *last, c->address_shift);
-			*last = e->address;
-			c->address_bits |= (uint8_t)e->address;
-		} else if (e->unpaired) {
+		put_value(c, HT_COL_EV_SIZE, e->size);
+		put_value(c, HT_COL_EV_BIRTH_STACK, stack_step(stack, &c->birth_stack));
+		note_birth(c, t, e, stack);
+		if (c->addresses)
+			put_address(c, &c->address[ht_address_slot(e->size, t->local)], e->address);
+		else if (e->unpaired)
 			has |= HT_OP_HAS_ADDRESS;
-		}
 	} else {
-		c->at[HT_COL_EV_OTHER_STACK] =
-		    ht_put_varint(c->at[HT_COL_EV_OTHER_STACK], stack_step(stack, &c->other_stack));
-		if (has & HT_OP_HAS_FREED) {
-			c->at[HT_COL_EV_FREED] = ht_put_varint(
-			    c->at[HT_COL_EV_FREED], ht_zigzag((int64_t)(e->seq - t->freed - 1)));
-			t->freed = e->seq;
+		put_value(c, HT_COL_EV_OTHER_STACK, stack_step(stack, &c->other_stack));
+		if (__builtin_expect(has & HT_OP_HAS_FREED, 1)) {
+			put_freed(c, t, e->seq);
+			note_death(c, t, op, e->seq);
+		} else {
+			note_other(c, t, op, e);
 		}
 	}
-	if (__builtin_expect(has & (HT_OP_HAS_ADDRESS | HT_OP_HAS_EXTRA | HT_OP_HAS_EXTRA2), 0)) {
-		if (has & HT_OP_HAS_ADDRESS)
-			c->at[HT_COL_EV_OTHER_ADDRESS] =
-			    ht_put_varint(c->at[HT_COL_EV_OTHER_ADDRESS], e->address);
-		if (has & HT_OP_HAS_EXTRA)
-			c->at[HT_COL_EV_EXTRA] = ht_put_varint(c->at[HT_COL_EV_EXTRA], e->extra);
-		if (has & HT_OP_HAS_EXTRA2)
-			c->at[HT_COL_EV_EXTRA2] = ht_put_varint(c->at[HT_COL_EV_EXTRA2], e->extra2);
-	}
+	if (__builtin_expect(has & (HT_OP_HAS_ADDRESS | HT_OP_HAS_EXTRA | HT_OP_HAS_EXTRA2) ||
+				 (has & (HT_OP_HAS_SIZE | HT_OP_HAS_BIRTH)) == HT_OP_HAS_SIZE,
+			     0))
+		put_rare(c, e, has);
 	return e->seq;
 }
 
@@ -236,34 +348,35 @@ static void finish_threads(struct ht_encoder *c)
 	}
 }
 
+/* Four steps a byte, in place. */
+static void pack_steps(struct ht_encoder *c)
+{
+	uint8_t *to = c->base[HT_COL_EV_TIME], *end = c->at[HT_COL_EV_TIME];
+	memset(end, 0, 3);
+	for (const uint8_t *p = to; p < end; p += 4)
+		*to++ = (uint8_t)(p[0] | p[1] << 2 | p[2] << 4 | p[3] << 6);
+	c->at[HT_COL_EV_TIME] = to;
+}
+
 static void count_ops(struct ht_encoder *c)
 {
 	for (const uint8_t *p = c->base[HT_COL_EV_OP]; p < c->at[HT_COL_EV_OP]; p++)
-		c->ops[*p & HT_OP_MASK]++;
+		c->ops[*p & HT_EVENT_OP]++;
 }
 
 void ht_encoder_finish_block(struct ht_encoder *c, struct ht_block_head *h, struct ht_buf *raw)
 {
-	static const uint8_t encodings[HT_COL_EV_COUNT] = {
-	    [HT_COL_EV_PARAMS] = HT_ENC_VARINT,	       [HT_COL_EV_THREAD_ID] = HT_ENC_DELTA,
-	    [HT_COL_EV_THREAD_START] = HT_ENC_VARINT,  [HT_COL_EV_RUN_THREAD] = HT_ENC_VARINT,
-	    [HT_COL_EV_RUN_LENGTH] = HT_ENC_VARINT,    [HT_COL_EV_OP] = HT_ENC_BYTES,
-	    [HT_COL_EV_TIME] = HT_ENC_ZIGZAG,	       [HT_COL_EV_BIRTH_STACK] = HT_ENC_DELTA,
-	    [HT_COL_EV_OTHER_STACK] = HT_ENC_DELTA,    [HT_COL_EV_SIZE] = HT_ENC_VARINT,
-	    [HT_COL_EV_FREED] = HT_ENC_ZIGZAG,	       [HT_COL_EV_BIRTH_ADDRESS] = HT_ENC_ADDRESS8,
-	    [HT_COL_EV_OTHER_ADDRESS] = HT_ENC_VARINT, [HT_COL_EV_EXTRA] = HT_ENC_VARINT,
-	    [HT_COL_EV_EXTRA2] = HT_ENC_VARINT,
-	};
 	close_run(c);
 	finish_threads(c);
+	pack_steps(c);
 	c->at[HT_COL_EV_PARAMS] = ht_put_varint(c->at[HT_COL_EV_PARAMS], c->unit);
 	c->at[HT_COL_EV_PARAMS] = ht_put_varint(c->at[HT_COL_EV_PARAMS], c->addresses);
 	struct ht_column_out columns[HT_COL_EV_COUNT];
 	for (unsigned i = 0; i < HT_COL_EV_COUNT; i++)
-		columns[i] = (struct ht_column_out){(uint8_t)i, encodings[i], c->base[i],
+		columns[i] = (struct ht_column_out){(uint8_t)i, ht_event_encoding[i], c->base[i],
 						    (size_t)(c->at[i] - c->base[i])};
-	if (c->address_shift == 4)
-		columns[HT_COL_EV_BIRTH_ADDRESS].encoding = HT_ENC_ADDRESS16;
+	if (c->address_shift == 3)
+		columns[HT_COL_EV_BIRTH_ADDRESS].encoding = HT_ENC_ADDRESS8;
 	ht_columns_build(raw, columns, HT_COL_EV_COUNT);
 	*h = (struct ht_block_head){
 	    .kind = HT_KIND_EVENTS,

@@ -9,6 +9,7 @@
 
 #include "trace.h"
 #include "trace_layout.h"
+#include "trace_survivors.h"
 
 #define HT_BLOCK_EVENTS (256u << 10)	/* events of a full block */
 #define HT_BLOCK_EVENTS_LEAST (4u << 10) /* of one that is kept small */
@@ -24,7 +25,12 @@ struct ht_encoder_thread {
 	bool timed;	/* last holds */
 	uint32_t block; /* number of the block in which the fields below hold */
 	uint32_t local; /* its index there */
-	uint64_t freed;
+	uint64_t freed[2]; /* the last two deaths; see put_freed */
+	/* for checkpoints */
+	uint32_t image;
+	bool realloc_open, realloc_known; /* its last REALLOC_FREE might be undone: of that number, */
+	uint64_t realloc_value;		  /* or of that address */
+	uint64_t births, births_told;
 };
 
 struct ht_encoder {
@@ -53,12 +59,20 @@ struct ht_encoder {
 	size_t threads_cap;
 	uint64_t requested_bytes;
 	uint64_t ops[HT_OP_COUNT]; /* events of finished blocks */
+	struct ht_survivors survivors;
+	struct ht_buf ended;	    /* uint32_t: images since the last checkpoint */
+	struct ht_buf image_ended;  /* a byte each */
 	uint64_t bad_references;   /* of the caller's: written as 0, or as UNKNOWN */
 };
 
-void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses);
+/* checkpoint_bytes: memory for what checkpoints need. */
+void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses, uint64_t checkpoint_bytes);
 void ht_encoder_release(struct ht_encoder *c);
 void ht_encoder_threads(struct ht_encoder *c, uint32_t count);
+static inline bool ht_encoder_image_ended(const struct ht_encoder *c, uint32_t image)
+{
+	return image < c->image_ended.len && c->image_ended.data[image];
+}
 static inline size_t ht_encoder_events(const struct ht_encoder *c)
 {
 	return (size_t)(c->at[HT_COL_EV_OP] - c->base[HT_COL_EV_OP]);

@@ -36,10 +36,12 @@ enum ht_block_kind {
 	HT_KIND_NODES = 4,
 	HT_KIND_THREADS = 5,
 	HT_KIND_SAMPLES = 6,
+	HT_KIND_SYMBOLS = 7,
 	HT_KIND_EVENTS = 16,
+	HT_KIND_CHECKPOINT = 17,
 	HT_KIND_FOOTER = 32,
 	HT_KIND_END = 33,
-	/* 7 SYMBOLS, 17 CHECKPOINT, 18 SCHED, 19 WAITS, 20 STALLS: reserved */
+	/* 18 SCHED, 19 WAITS, 20 STALLS: reserved */
 };
 
 enum ht_block_flag { HT_BLOCK_ZSTD = 1 };
@@ -50,8 +52,10 @@ enum ht_encoding {
 	HT_ENC_ZIGZAG = 2,    /* LEB128 of a zigzag value */
 	HT_ENC_DELTA = 3,     /* LEB128 of zigzag(value - previous value of the column), first against 0 */
 	HT_ENC_BACK = 4,      /* LEB128: 0 stands for 0, else own id - value */
-	HT_ENC_ADDRESS8 = 5,  /* zigzag(step / 8) + 1, or 0 and then zigzag(step); step: see ht_address_slot */
+	HT_ENC_ADDRESS8 = 5,  /* LEB128: zigzag(step / 8) + 1; 0: see the column of far ones. step: see ht_address_slot */
 	HT_ENC_ADDRESS16 = 6, /* the same with 16 */
+	HT_ENC_STEPS = 7,     /* two bits each, the first lowest: 0, 1, 2; 3: see the column of far ones */
+	HT_ENC_TURNS = 8,     /* LEB128: zigzag(value - one of the last two - 1) << 1 | which of them */
 };
 
 /* Columns of each kind. Ids are never reused; a reader skips those it does not know. */
@@ -72,8 +76,31 @@ enum {
 	HT_COL_EV_OTHER_ADDRESS,
 	HT_COL_EV_EXTRA,
 	HT_COL_EV_EXTRA2,
+	HT_COL_EV_OTHER_SIZE,
+	HT_COL_EV_FAR_TIME,
+	HT_COL_EV_FAR_ADDRESS,
 	HT_COL_EV_COUNT,
 };
+enum {
+	HT_COL_CP_PARAMS, /* varints: time unit in ns, number of the checkpoint, first_seq of the one before */
+	HT_COL_CP_SEQ,
+	HT_COL_CP_THREAD,
+	HT_COL_CP_OP,
+	HT_COL_CP_SIZE,
+	HT_COL_CP_STACK,
+	HT_COL_CP_TIME,
+	HT_COL_CP_ORDER,
+	HT_COL_CP_ADDRESS,
+	HT_COL_CP_FREED,
+	HT_COL_CP_ENDED,
+	HT_COL_CP_BIRTHS_THREAD,
+	HT_COL_CP_BIRTHS,
+	HT_COL_CP_REALLOC_THREAD,
+	HT_COL_CP_REALLOC_SEQ,
+	HT_COL_CP_REALLOC_ADDRESS,
+	HT_COL_CP_COUNT,
+};
+enum { HT_COL_SYMBOLS_FORMAT, HT_COL_SYMBOLS_BYTES };
 enum {
 	HT_COL_FT_LENGTH,
 	HT_COL_FT_KIND,
@@ -85,13 +112,9 @@ enum {
 	HT_COL_FT_KEY,
 	HT_COL_FT_VALUE,
 };
+/* What the writer uses, by column; a reader takes ADDRESS8 for ADDRESS16, too. */
+extern const uint8_t ht_event_encoding[HT_COL_EV_COUNT], ht_checkpoint_encoding[HT_COL_CP_COUNT];
 #define HT_COLUMNS_MAX 32 /* ids that this reader knows of are smaller */
-
-/* The op byte. */
-#define HT_OP_MASK 31u
-#define HT_OP_STAMPED 32u
-#define HT_OP_NEW_MACHINE 64u
-#define HT_OP_UNPAIRED 128u
 
 struct ht_block_head {
 	uint8_t kind, flags;
@@ -167,22 +190,6 @@ static inline unsigned ht_address_slot(uint64_t size, uint64_t local_thread)
 {
 	uint64_t size_class = size < 4080 ? (size + 23) >> 4 : 255;
 	return (unsigned)(size_class + 256 * local_thread) % HT_ADDRESS_SLOTS;
-}
-
-/* The step in units of 1 << shift, 0 as escape for a step that is no multiple. */
-static inline uint8_t *ht_put_address(uint8_t *at, uint64_t step, unsigned shift)
-{
-	if (__builtin_expect(!(step & ((1u << shift) - 1)), 1))
-		return ht_put_varint(at, ht_zigzag((int64_t)step >> shift) + 1);
-	*at++ = 0;
-	return ht_put_varint(at, ht_zigzag((int64_t)step));
-}
-static inline uint64_t ht_get_address(struct ht_cursor *c, unsigned shift)
-{
-	uint64_t v = ht_cursor_varint(c);
-	if (__builtin_expect(v != 0, 1))
-		return (uint64_t)ht_unzigzag(v - 1) << shift;
-	return (uint64_t)ht_unzigzag(ht_cursor_varint(c));
 }
 
 #endif

@@ -220,6 +220,11 @@ static int load_kept(struct ht_trace *t, struct ht_loader *l, const struct ht_fo
 	return h->kind == HT_KIND_STRINGS ? load_strings(t, h, &c) : load_table(t, h, &c, bad, d);
 }
 
+static struct ht_defined defined_now(const struct ht_trace *t)
+{
+	return (struct ht_defined){(uint32_t)t->string_count, (uint32_t)t->node_count, (uint32_t)t->thread_count};
+}
+
 static void load_events(struct ht_trace *t, const struct ht_found *f)
 {
 	const struct ht_block_head *h = &f->head;
@@ -236,10 +241,22 @@ static void load_events(struct ht_trace *t, const struct ht_found *f)
 							   .first_ns = h->first_ns,
 							   .last_ns = h->last_ns,
 							   .sequence = t->sequence};
-	t->defined[t->block_count++] = (struct ht_defined){
-	    (uint32_t)t->string_count, (uint32_t)t->node_count, (uint32_t)t->thread_count};
+	t->defined[t->block_count++] = defined_now(t);
 	if (h->last_ns > t->duration)
 		t->duration = h->last_ns;
+}
+
+static void load_checkpoint(struct ht_trace *t, const struct ht_found *f)
+{
+	ht_grow(&t->checkpoints, &t->checkpoint_cap, t->checkpoint_count + 1, sizeof(*t->checkpoints));
+	t->checkpoints[t->checkpoint_count++] = (struct ht_checkpoint){.found = *f, .block = t->block_count, .defined = defined_now(t)};
+}
+
+void ht_loader_release(struct ht_loader *l)
+{
+	ht_block_unpack_release(l->zstd);
+	ht_buf_release(&l->packed);
+	ht_buf_release(&l->raw);
 }
 
 void ht_trace_load(struct ht_trace *t, struct ht_loader *l, const struct ht_found *f)
@@ -249,6 +266,13 @@ void ht_trace_load(struct ht_trace *t, struct ht_loader *l, const struct ht_foun
 	switch (f->head.kind) {
 	case HT_KIND_EVENTS:
 		load_events(t, f);
+		return;
+	case HT_KIND_CHECKPOINT:
+		load_checkpoint(t, f);
+		return;
+	case HT_KIND_SYMBOLS:
+		ht_grow(&t->symbols, &t->symbol_cap, t->symbol_count + 1, sizeof(*t->symbols));
+		t->symbols[t->symbol_count++] = *f;
 		return;
 	case HT_KIND_STRINGS:
 	case HT_KIND_IMAGES:
@@ -293,7 +317,7 @@ static bool index_entry(struct ht_columns *c, struct ht_found *f, uint64_t *seq,
 	return true;
 }
 
-int64_t ht_trace_load_index(struct ht_trace *t, struct ht_loader *l, const struct ht_found *footer,
+int64_t ht_trace_load_index(const struct ht_trace *t, struct ht_loader *l, const struct ht_found *footer,
 			    struct ht_found **list)
 {
 	struct ht_diag d;

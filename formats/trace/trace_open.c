@@ -188,7 +188,10 @@ static int check_header(struct ht_trace *t, const uint8_t *fixed, struct ht_diag
 		err = HT_ERR_DAMAGED;
 	} else if (major != HT_TRACE_VERSION) {
 		err = ht_fail(d, HT_ERR_VERSION,
-			      "%s: a trace of format version %u; this heaptide reads up to %d",
+			      major > HT_TRACE_VERSION
+				  ? "%s: a trace of format version %u; this heaptide reads up to %d"
+				  : "%s: a trace of format version %u, which only unreleased heaptides wrote; "
+				    "this one reads %d: record it anew",
 			      t->path, major, HT_TRACE_VERSION);
 	} else {
 		while (ht_cursor_left(&c) && !c.bad) {
@@ -273,7 +276,8 @@ static bool read_head(const struct ht_trace *t, uint64_t offset, struct ht_found
 	       ht_block_head_get(&f->head, bytes);
 }
 
-static void bad_head(struct ht_trace *t, uint64_t *offset)
+/* closed: END stands before it, so an early end is that of something which was to be added. */
+static void bad_head(struct ht_trace *t, uint64_t *offset, bool closed)
 {
 	uint8_t magic[4] = {0};
 	bool zeros = true, tail = t->size - *offset < HT_BLOCK_HEAD;
@@ -281,10 +285,10 @@ static void bad_head(struct ht_trace *t, uint64_t *offset)
 	int64_t got = ht_pread_all(t->fd, magic, 4, *offset);
 	bool begun = tail && got > 0 && !memcmp(magic, HT_BLOCK_MAGIC, (size_t)got);
 	/* the beginning of a head, or pages that were never written: no more than an early end */
-	if (next == t->size && (begun || zeros))
-		ht_trace_truncate(t, *offset, t->sequence);
-	else
+	if (next < t->size || !(begun || zeros))
 		ht_trace_damage(t, *offset, t->sequence, "what stands there is no block");
+	else if (!closed)
+		ht_trace_truncate(t, *offset, t->sequence);
 	*offset = next;
 }
 
@@ -292,17 +296,15 @@ static void bad_head(struct ht_trace *t, uint64_t *offset)
 static void scan(struct ht_trace *t, struct ht_loader *l, uint64_t offset)
 {
 	struct ht_found f;
-	bool ended = false;
+	bool closed = false;
 	while (offset < t->size) {
 		if (!read_head(t, offset, &f)) {
-			bad_head(t, &offset);
+			bad_head(t, &offset, closed);
 			continue;
 		}
 		uint64_t next = offset + HT_BLOCK_HEAD + f.head.packed_len;
-		if (next > t->size) {
-			ht_trace_truncate(t, offset, t->sequence);
-			return;
-		}
+		if (next > t->size)
+			break;
 		if (f.head.sequence < t->sequence) {
 			ht_trace_damage(t, offset, t->sequence,
 					"a block stands there that was read before");
@@ -316,11 +318,11 @@ static void scan(struct ht_trace *t, struct ht_loader *l, uint64_t offset)
 		t->sequence = f.head.sequence;
 		ht_trace_load(t, l, &f);
 		t->sequence++;
-		ended = f.head.kind == HT_KIND_END;
+		closed |= f.head.kind == HT_KIND_END;
 		offset = next;
 	}
-	if (!ended)
-		ht_trace_truncate(t, t->size, t->sequence);
+	if (!closed)
+		ht_trace_truncate(t, offset, t->sequence);
 }
 
 /* Takes a block's head from where the index says. Events are looked at when somebody wants them. */
@@ -333,16 +335,19 @@ static bool confirm(const struct ht_trace *t, struct ht_found *f)
 	       f->head.sequence == said.sequence && f->head.packed_len == said.packed_len;
 }
 
+bool ht_trace_find_footer(const struct ht_trace *t, struct ht_found *footer, struct ht_found *end)
+{
+	return t->header_len && t->size >= HT_BLOCK_HEAD && read_head(t, t->size - HT_BLOCK_HEAD, end) &&
+	       end->head.kind == HT_KIND_END && !end->head.packed_len && read_head(t, end->head.first_seq, footer) &&
+	       footer->head.kind == HT_KIND_FOOTER &&
+	       footer->offset + HT_BLOCK_HEAD + footer->head.packed_len == end->offset;
+}
+
 /* The blocks by the footer's index. False: nothing was taken, scan. */
 static bool use_index(struct ht_trace *t, struct ht_loader *l)
 {
 	struct ht_found end, footer, *list = NULL;
-	if (!t->header_len || t->size < HT_BLOCK_HEAD ||
-	    !read_head(t, t->size - HT_BLOCK_HEAD, &end) || end.head.kind != HT_KIND_END ||
-	    end.head.packed_len)
-		return false;
-	if (!read_head(t, end.head.first_seq, &footer) || footer.head.kind != HT_KIND_FOOTER ||
-	    footer.offset + HT_BLOCK_HEAD + footer.head.packed_len != end.offset)
+	if (!ht_trace_find_footer(t, &footer, &end))
 		return false;
 	int64_t n = ht_trace_load_index(t, l, &footer, &list);
 	bool good = n > 0;
@@ -359,6 +364,25 @@ static bool use_index(struct ht_trace *t, struct ht_loader *l)
 	ht_trace_load(t, l, &footer);
 	t->sequence += 2;
 	return true;
+}
+
+/* Without a header: each block of events repeats what is needed to understand it. */
+static void recover_settings(struct ht_trace *t, struct ht_loader *l)
+{
+	struct ht_found f;
+	struct ht_columns c;
+	struct ht_diag d;
+	bool good = false;
+	for (size_t i = 0; i < t->block_count && !good; i++) {
+		good = read_head(t, t->blocks[i].offset, &f) &&
+		       !ht_trace_read_block(t, &f, &l->zstd, &l->packed, &l->raw, &d) &&
+		       !ht_columns_parse(&c, l->raw.data, l->raw.len, &d);
+		if (!good)
+			continue;
+		uint64_t unit = ht_cursor_varint(&c.at[HT_COL_EV_PARAMS]);
+		t->settings.time_unit_ns = unit <= UINT32_MAX ? (uint32_t)unit : 0;
+		t->settings.addresses = ht_cursor_varint(&c.at[HT_COL_EV_PARAMS]) & 1;
+	}
 }
 
 /* The blocks decide what stays unsaid: no id without an entry, no line without its end. */
@@ -408,10 +432,10 @@ int ht_trace_open_fd(struct ht_trace **out, int fd, const char *name, struct ht_
 	}
 	if (!use_index(t, &loader))
 		scan(t, &loader, t->header_len ? t->header_len : HT_FILE_MAGIC_LEN);
+	if (!t->header_len)
+		recover_settings(t, &loader);
 	finish_open(t);
-	ht_block_unpack_release(loader.zstd);
-	ht_buf_release(&loader.packed);
-	ht_buf_release(&loader.raw);
+	ht_loader_release(&loader);
 	*out = t;
 	return 0;
 }

@@ -2,10 +2,13 @@
  * trace_ops: the tables of the format: what each op carries, the reasons of loss, and the keys
  * under which totals stand in the footer. Numbers in these tables are on disk: add, never change.
  */
+#include "trace_layout.h"
 #include "trace_totals.h"
 
 #define BIRTH (HT_OP_HAS_BIRTH | HT_OP_HAS_SIZE)
 #define RANGE (HT_OP_HAS_ADDRESS | HT_OP_HAS_SIZE)
+#define NAMED (HT_OP_HAS_EXTRA | HT_OP_EXTRA_STRING)
+#define TEXT (HT_OP_HAS_EXTRA2 | HT_OP_EXTRA2_STRING)
 /* What readers assume of an op that they do not know, so that they can step over it. */
 #define LATER (HT_OP_HAS_SIZE | HT_OP_HAS_ADDRESS | HT_OP_HAS_EXTRA)
 
@@ -30,18 +33,58 @@ const struct ht_op_info ht_op_info[HT_OP_COUNT] = {
 	[HT_OP_MUNMAP] = {"munmap", RANGE},
 	[HT_OP_MREMAP] = {"mremap", RANGE | HT_OP_HAS_EXTRA | HT_OP_HAS_EXTRA2},
 	[HT_OP_BRK] = {"brk", RANGE | HT_OP_HAS_EXTRA},
-	[20] = {"", LATER},
-	[21] = {"", LATER},
-	[22] = {"", LATER},
-	[23] = {"", LATER},
+	[HT_OP_REGION_BEGIN] = {"region_begin", NAMED},
+	[HT_OP_REGION_END] = {"region_end", NAMED},
+	[HT_OP_TASK] = {"task", HT_OP_HAS_SIZE | HT_OP_HAS_EXTRA | TEXT},
+	[HT_OP_LOG] = {"log", NAMED | TEXT},
 	[HT_OP_THREAD_START] = {"thread_start", HT_OP_HAS_EXTRA},
 	[HT_OP_THREAD_EXIT] = {"thread_exit", 0},
 	[HT_OP_FORK] = {"fork", HT_OP_HAS_EXTRA},
 	[HT_OP_IMAGE_START] = {"image_start", 0},
 	[HT_OP_IMAGE_END] = {"image_end", HT_OP_HAS_EXTRA},
-	[HT_OP_MARK] = {"mark", HT_OP_HAS_EXTRA},
-	[30] = {"", LATER},
+	[HT_OP_MARK] = {"mark", NAMED},
+	[HT_OP_PAUSE] = {"pause", HT_OP_HAS_EXTRA},
 	[31] = {"", LATER},
+};
+
+const uint8_t ht_event_encoding[HT_COL_EV_COUNT] = {
+	[HT_COL_EV_PARAMS] = HT_ENC_VARINT,
+	[HT_COL_EV_THREAD_ID] = HT_ENC_DELTA,
+	[HT_COL_EV_THREAD_START] = HT_ENC_VARINT,
+	[HT_COL_EV_RUN_THREAD] = HT_ENC_VARINT,
+	[HT_COL_EV_RUN_LENGTH] = HT_ENC_VARINT,
+	[HT_COL_EV_OP] = HT_ENC_BYTES,
+	[HT_COL_EV_TIME] = HT_ENC_STEPS,
+	[HT_COL_EV_BIRTH_STACK] = HT_ENC_DELTA,
+	[HT_COL_EV_OTHER_STACK] = HT_ENC_DELTA,
+	[HT_COL_EV_SIZE] = HT_ENC_VARINT,
+	[HT_COL_EV_FREED] = HT_ENC_TURNS,
+	[HT_COL_EV_BIRTH_ADDRESS] = HT_ENC_ADDRESS16,
+	[HT_COL_EV_OTHER_ADDRESS] = HT_ENC_VARINT,
+	[HT_COL_EV_EXTRA] = HT_ENC_VARINT,
+	[HT_COL_EV_EXTRA2] = HT_ENC_VARINT,
+	[HT_COL_EV_OTHER_SIZE] = HT_ENC_VARINT,
+	[HT_COL_EV_FAR_TIME] = HT_ENC_ZIGZAG,
+	[HT_COL_EV_FAR_ADDRESS] = HT_ENC_ZIGZAG,
+};
+
+const uint8_t ht_checkpoint_encoding[HT_COL_CP_COUNT] = {
+	[HT_COL_CP_PARAMS] = HT_ENC_VARINT,
+	[HT_COL_CP_SEQ] = HT_ENC_VARINT,
+	[HT_COL_CP_THREAD] = HT_ENC_DELTA,
+	[HT_COL_CP_OP] = HT_ENC_BYTES,
+	[HT_COL_CP_SIZE] = HT_ENC_VARINT,
+	[HT_COL_CP_STACK] = HT_ENC_DELTA,
+	[HT_COL_CP_TIME] = HT_ENC_DELTA,
+	[HT_COL_CP_ORDER] = HT_ENC_DELTA,
+	[HT_COL_CP_ADDRESS] = HT_ENC_ZIGZAG,
+	[HT_COL_CP_FREED] = HT_ENC_VARINT,
+	[HT_COL_CP_ENDED] = HT_ENC_DELTA,
+	[HT_COL_CP_BIRTHS_THREAD] = HT_ENC_DELTA,
+	[HT_COL_CP_BIRTHS] = HT_ENC_VARINT,
+	[HT_COL_CP_REALLOC_THREAD] = HT_ENC_DELTA,
+	[HT_COL_CP_REALLOC_SEQ] = HT_ENC_VARINT,
+	[HT_COL_CP_REALLOC_ADDRESS] = HT_ENC_VARINT,
 };
 
 const char *const ht_lost_names[HT_LOST_COUNT] = {

@@ -21,6 +21,8 @@ void ht_trace_close(struct ht_trace *t)
 	free(t->samples);
 	free(t->blocks);
 	free(t->defined);
+	free(t->symbols);
+	free(t->checkpoints);
 	free(t->path);
 	free(t);
 }
@@ -131,4 +133,26 @@ size_t ht_trace_block_count(const struct ht_trace *t)
 const struct ht_block_info *ht_trace_block(const struct ht_trace *t, size_t i)
 {
 	return i < t->block_count ? &t->blocks[i] : NULL;
+}
+
+/* Blocks' last times need not ascend (threads may be told late), so no bisection; there are few thousand. */
+size_t ht_trace_block_at_time(const struct ht_trace *t, uint64_t ns)
+{
+	size_t i = 0;
+	while (i < t->block_count && t->blocks[i].last_ns < ns)
+		i++;
+	return i;
+}
+
+size_t ht_trace_block_of_birth(const struct ht_trace *t, uint64_t seq)
+{
+	size_t lo = 0, hi = t->block_count; /* numbers ascend: the first block whose births reach beyond seq */
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (t->blocks[mid].first_seq + t->blocks[mid].births <= seq)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < t->block_count && t->blocks[lo].first_seq <= seq ? lo : t->block_count;
 }

@@ -19,6 +19,18 @@ struct ht_string_ref {
 	size_t offset, length;
 };
 
+/* What the reader remembers of a block between finding and loading it. */
+struct ht_found {
+	uint64_t offset;
+	struct ht_block_head head;
+};
+
+struct ht_checkpoint {
+	struct ht_found found;
+	size_t block; /* of events that it stands in front of */
+	struct ht_defined defined;
+};
+
 struct ht_trace {
 	int fd;
 	char *path; /* for messages */
@@ -46,6 +58,12 @@ struct ht_trace {
 	size_t block_count, block_cap, defined_cap;
 	uint32_t sequence; /* blocks seen, as numbered in the file */
 
+	struct ht_checkpoint *checkpoints;
+	size_t checkpoint_count, checkpoint_cap;
+	/* blocks of symbols, in the order of the file */
+	struct ht_found *symbols;
+	size_t symbol_count, symbol_cap;
+
 	/* the end */
 	bool has_footer;
 	struct ht_trace_totals totals;
@@ -58,12 +76,6 @@ struct ht_trace {
 	/* damage first met while decoding: claimed once, then published */
 	int late_claim, late;
 	char late_text[512];
-};
-
-/* What the reader remembers of a block between finding and loading it. */
-struct ht_found {
-	uint64_t offset;
-	struct ht_block_head head;
 };
 
 /* Makes *items hold at least count elements, zeroed beyond what was there. */
@@ -82,9 +94,12 @@ struct ht_loader {
 	void *zstd;
 	struct ht_buf packed, raw;
 };
+void ht_loader_release(struct ht_loader *l);
 void ht_trace_load(struct ht_trace *t, struct ht_loader *l, const struct ht_found *f);
+/* trace_open.c: END and the footer that it points to, by their heads. */
+bool ht_trace_find_footer(const struct ht_trace *t, struct ht_found *footer, struct ht_found *end);
 /* The footer's index as blocks from `start` on; their number, or < 0. */
-int64_t ht_trace_load_index(struct ht_trace *t, struct ht_loader *l, const struct ht_found *footer,
+int64_t ht_trace_load_index(const struct ht_trace *t, struct ht_loader *l, const struct ht_found *footer,
 			    struct ht_found **list);
 
 #endif

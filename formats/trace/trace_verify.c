@@ -7,6 +7,7 @@
  *   by_address: (address, image) -> birth number, unpaired      (where the address is known)
  * Once a block of the file is lost, deaths of unknown births are nobody's fault any more: `holes`.
  */
+#include "trace_checkpoint.h"
 #include "trace_livemap.h"
 #include "trace_reader.h"
 
@@ -31,6 +32,12 @@ struct verifier {
 	struct ht_livemap by_number, by_address;
 	struct ht_livemap forks; /* (fork number, image) of FORK events */
 	struct last_realloc *reallocs;
+	/* by image: has it ended; blocks in by_number; and those of images that have not ended, together */
+	bool *ended;
+	uint64_t *live, live_count;
+	struct ht_live_set set; /* what the checkpoints so far say */
+	size_t checkpoint;
+	bool no_checkpoints; /* one could not be used, so none behind it */
 	struct ht_trace_totals sums;
 	/* where we are */
 	uint32_t sequence;
@@ -59,8 +66,17 @@ static uint32_t image_of(const struct verifier *v, const struct ht_event *e)
 	return thread ? thread->image : 0;
 }
 
+static void count_live(struct verifier *v, uint32_t image, int change)
+{
+	v->live[image] += (uint64_t)change;
+	if (!v->ended[image])
+		v->live_count += (uint64_t)change;
+}
+
 static void end_block(struct verifier *v, uint64_t seq, uint64_t address, uint32_t image)
 {
+	if (ht_livemap_get(&v->by_number, seq, 0))
+		count_live(v, image, -1);
 	ht_livemap_remove(&v->by_number, seq, 0);
 	if (address)
 		ht_livemap_remove(&v->by_address, address, image);
@@ -80,6 +96,8 @@ static void begin_block(struct verifier *v, uint64_t seq, uint64_t address, uint
 				 seq, address, older);
 		end_block(v, older, address, image);
 	}
+	if (!ht_livemap_get(&v->by_number, seq, 0))
+		count_live(v, image, 1);
 	ht_livemap_put(&v->by_number, seq, 0, address, image);
 	if (address)
 		ht_livemap_put(&v->by_address, address, image, seq, unpaired);
@@ -150,9 +168,19 @@ static void undo(struct verifier *v, const struct ht_event *e)
 	last->open = false;
 }
 
+static void end_image(struct verifier *v, uint32_t image)
+{
+	if (v->ended[image])
+		return;
+	v->ended[image] = true;
+	v->live_count -= v->live[image];
+}
+
 static void event(struct verifier *v, const struct ht_event *e)
 {
 	v->sums.events++;
+	if (v->ended[image_of(v, e)] && !v->holes)
+		VIOLATED(v, "%s in image %u, which has ended", ht_op_info[e->op].name, image_of(v, e));
 	if (ht_op_is_birth(e->op))
 		birth(v, e);
 	else if (ht_op_is_death(e->op))
@@ -163,8 +191,60 @@ static void event(struct verifier *v, const struct ht_event *e)
 		undo(v, e);
 	else if (e->op == HT_OP_FAILED)
 		v->sums.failed_calls++;
+	else if (e->op == HT_OP_IMAGE_END)
+		end_image(v, image_of(v, e));
 	else if (e->op == HT_OP_FORK)
 		ht_livemap_put(&v->forks, e->extra, image_of(v, e), 0, 0);
+}
+
+/* --- checkpoints ------------------------------------------------------------------------------- */
+
+static bool is_open(const struct ht_live_set *s, uint64_t seq)
+{
+	for (size_t i = 0; i < s->realloc_count; i++)
+		if (s->reallocs[i].known && s->reallocs[i].block.seq == seq)
+			return true;
+	return false;
+}
+
+/* The set must be what is live here, and what may be taken back. */
+static void compare_set(struct verifier *v, size_t c)
+{
+	uint64_t count = 0, next_seq = v->set.next_seq, open = 0;
+	for (size_t i = 0; i < v->set.count; i++) {
+		const struct ht_live_block *b = &v->set.blocks[i];
+		struct ht_live *there = b->op ? ht_livemap_get(&v->by_number, b->seq, 0) : NULL;
+		if (!b->op)
+			continue;
+		if (!there && is_open(&v->set, b->seq)) {
+			open++;
+		} else if (!there || there->value != b->address || there->extra != v->t->threads[b->thread].image) {
+			violated(v, "checkpoint %zu: block %" PRIu64 " is not live there", c, b->seq);
+			return;
+		}
+		count++;
+	}
+	if (next_seq != v->sums.births || count - open != v->live_count)
+		violated(v,
+			 "checkpoint %zu has %" PRIu64 " blocks in front of birth %" PRIu64 ", but %" PRIu64
+			 " are live and birth %" PRIu64 " is next",
+			 c, count - open, next_seq, v->live_count, v->sums.births);
+}
+
+/* Those that stand in front of block i of events. */
+static void checkpoints(struct verifier *v, size_t i)
+{
+	struct ht_diag d;
+	for (; v->checkpoint < v->t->checkpoint_count && v->t->checkpoints[v->checkpoint].block <= i; v->checkpoint++) {
+		if (v->no_checkpoints)
+			continue;
+		if (ht_checkpoint_apply(v->t, v->checkpoint, &v->set, &d)) {
+			violated(v, "%s", d.text);
+			v->no_checkpoints = true;
+		} else if (!v->holes) {
+			compare_set(v, v->checkpoint);
+		}
+	}
 }
 
 static void one_block(struct verifier *v, size_t i, struct ht_events *events)
@@ -251,15 +331,19 @@ int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, con
 	enum ht_verdict verdict = t->verdict;
 	v.holes = verdict == HT_VERDICT_DAMAGED;
 	v.reallocs = ht_xcalloc(t->thread_count, sizeof(*v.reallocs));
+	v.ended = ht_xcalloc(t->image_count + 1, sizeof(*v.ended));
+	v.live = ht_xcalloc(t->image_count + 1, sizeof(*v.live));
 	if (verdict != HT_VERDICT_OK)
 		violated(&v, "%s", t->text);
 	if (verdict == HT_VERDICT_TRUNCATED)
 		v.worst = HT_ERR_TRUNCATED;
 	for (size_t i = 0; i < t->block_count; i++) {
+		checkpoints(&v, i);
 		one_block(&v, i, &events);
 		if (progress)
 			progress(ctx, "blocks", i + 1, t->block_count);
 	}
+	checkpoints(&v, t->block_count);
 	if (verdict == HT_VERDICT_OK && !v.holes) {
 		if (t->has_footer)
 			check_totals(&v);
@@ -269,7 +353,10 @@ int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, con
 	ht_livemap_release(&v.by_number);
 	ht_livemap_release(&v.by_address);
 	ht_livemap_release(&v.forks);
+	ht_live_set_release(&v.set);
 	free(v.reallocs);
+	free(v.ended);
+	free(v.live);
 	if (violations)
 		*violations = v.violations;
 	return v.worst;

@@ -7,8 +7,10 @@
  * in the middle of its work; the partly written block is a truncated tail to every reader. Blocks get
  * small while there is little room, so that this tail is small, too.
  */
+#include "trace_checkpoint.h"
 #include "trace_dict.h"
 #include "trace_encode.h"
+#include "trace_footer.h"
 #include "trace_totals.h"
 
 #include <errno.h>
@@ -19,6 +21,8 @@
 
 #define DICT_BYTES (1u << 20) /* of pending records of one kind, before they are written early */
 _Static_assert(DICT_BYTES <= HT_RECORDS_MAX, "an entry takes a byte at least");
+#define CHECKPOINT_EVENTS (1u << 20) /* that a reader decodes in 10 ms: nearer together is no use */
+#define CHECKPOINT_MEMORY (16u << 20)
 #define EVENT_BYTES 16 /* more than an event mostly takes, packed and with its part of the dictionaries */
 #define COMMAND_MAX (1u << 20) /* of the command in the file header */
 #define TEXT_MAX (64u << 10)   /* of each other text there */
@@ -38,10 +42,10 @@ struct ht_trace_writer {
 	struct ht_table_out images, modules, nodes, threads, samples;
 	uint32_t pending_strings;
 	uint32_t string_count, image_count, module_count, node_count, thread_count;
-	/* the index so far, as the footer's columns */
-	struct ht_buf index[HT_COL_FT_VALUE + 1];
-	uint64_t prev_seq, prev_ns;
-	uint32_t indexed;
+	struct ht_footer index;
+	/* the last checkpoint */
+	uint32_t checkpoints;
+	uint64_t events_since, bytes_then;
 };
 
 /* --- the file header ----------------------------------------------------------------------- */
@@ -120,23 +124,6 @@ static void put_bytes(struct ht_trace_writer *w, const struct ht_buf *b)
 		w->bytes += b->len;
 }
 
-static void index_block(struct ht_trace_writer *w, const struct ht_block_head *h)
-{
-	if (++w->indexed > HT_INDEX_MAX)
-		return;
-	ht_buf_varint(&w->index[HT_COL_FT_LENGTH], (uint64_t)h->packed_len + HT_BLOCK_HEAD);
-	ht_buf_byte(&w->index[HT_COL_FT_KIND], h->kind);
-	ht_buf_varint(&w->index[HT_COL_FT_COUNT], h->count);
-	ht_buf_varint(&w->index[HT_COL_FT_BIRTHS], h->births);
-	ht_buf_varint(&w->index[HT_COL_FT_FIRST_SEQ],
-		      ht_zigzag((int64_t)(h->first_seq - w->prev_seq)));
-	ht_buf_varint(&w->index[HT_COL_FT_FIRST_NS],
-		      ht_zigzag((int64_t)(h->first_ns - w->prev_ns)));
-	ht_buf_varint(&w->index[HT_COL_FT_SPAN_NS], h->last_ns - h->first_ns);
-	w->prev_seq = h->first_seq;
-	w->prev_ns = h->first_ns;
-}
-
 /* Packs w->raw as one block and appends it in a single write. */
 static void put_block(struct ht_trace_writer *w, struct ht_block_head *h)
 {
@@ -146,7 +133,7 @@ static void put_block(struct ht_trace_writer *w, struct ht_block_head *h)
 	w->packed.len = 0;
 	ht_block_pack(w->packer, h, w->raw.data, w->raw.len, h->kind != HT_KIND_EVENTS, &w->packed);
 	put_bytes(w, &w->packed);
-	index_block(w, h);
+	ht_footer_add(&w->index, h);
 	if (h->last_ns > w->duration)
 		w->duration = h->last_ns;
 }
@@ -216,6 +203,23 @@ static void size_blocks(struct ht_trace_writer *w)
 	ht_encoder_limit(&w->events, room_left(w) / 4 / EVENT_BYTES);
 }
 
+/* Behind a block of events, where it costs little and would save a reader something. */
+static void put_checkpoint(struct ht_trace_writer *w)
+{
+	struct ht_block_head h;
+	struct ht_encoder *c = &w->events;
+	if (w->events_since < CHECKPOINT_EVENTS || c->survivors.off || w->error ||
+	    !ht_checkpoint_pays(c, w->bytes - w->bytes_then))
+		return;
+	ht_checkpoint_build(c, w->checkpoints, &h, &w->raw);
+	if (c->survivors.off)
+		return;
+	put_block(w, &h);
+	w->checkpoints++;
+	w->events_since = 0;
+	w->bytes_then = w->bytes;
+}
+
 static void put_events(struct ht_trace_writer *w)
 {
 	struct ht_block_head h;
@@ -224,6 +228,8 @@ static void put_events(struct ht_trace_writer *w)
 	put_dictionaries(w);
 	ht_encoder_finish_block(&w->events, &h, &w->raw);
 	put_block(w, &h);
+	w->events_since += h.count;
+	put_checkpoint(w);
 	size_blocks(w);
 }
 
@@ -242,7 +248,8 @@ struct ht_trace_writer *ht_trace_writer_new(int fd, const struct ht_trace_settin
 	w->threads.table = &ht_thread_table;
 	w->samples.table = &ht_sample_table;
 	w->string_count = w->node_count = 1; /* "" and "no stack" */
-	ht_encoder_init(&w->events, s->time_unit_ns ? s->time_unit_ns : 1000, s->addresses);
+	ht_encoder_init(&w->events, s->time_unit_ns ? s->time_unit_ns : 1000, s->addresses,
+			s->checkpoint_memory ? s->checkpoint_memory : CHECKPOINT_MEMORY);
 	build_header(&header, s);
 	put_bytes(w, &header);
 	size_blocks(w);
@@ -302,6 +309,7 @@ uint32_t ht_trace_writer_thread(struct ht_trace_writer *w, const struct ht_threa
 {
 	ht_trace_writer_thread_update(w, w->thread_count, t);
 	ht_encoder_threads(&w->events, w->thread_count + 1);
+	w->events.threads[w->thread_count].image = t->image;
 	return w->thread_count++;
 }
 
@@ -376,36 +384,15 @@ static void own_totals(const struct ht_trace_writer *w, struct ht_trace_totals *
 	t->undone_reallocs = ops[HT_OP_REALLOC_UNDO];
 }
 
-static void put_total(struct ht_trace_writer *w, uint32_t key, uint64_t value)
-{
-	if (!value)
-		return;
-	ht_buf_varint(&w->index[HT_COL_FT_KEY], key);
-	ht_buf_varint(&w->index[HT_COL_FT_VALUE], value);
-}
-
 static void put_footer(struct ht_trace_writer *w, const struct ht_trace_totals *t, int exit_status)
 {
-	static const uint8_t encodings[] = {HT_ENC_VARINT, HT_ENC_BYTES,  HT_ENC_VARINT,
-					    HT_ENC_VARINT, HT_ENC_DELTA,  HT_ENC_DELTA,
-					    HT_ENC_VARINT, HT_ENC_VARINT, HT_ENC_VARINT};
-	struct ht_column_out columns[HT_ARRAY_SIZE(encodings)];
-	uint64_t offset = w->bytes, blocks = w->indexed;
+	uint64_t offset = w->bytes;
 	for (size_t i = 0; i < ht_total_key_count; i++)
-		put_total(w, ht_total_keys[i].key,
-			  *(const uint64_t *)((const char *)t + ht_total_keys[i].offset));
-	put_total(w, HT_TOTAL_EXIT_STATUS, (uint32_t)exit_status + 1u);
-	put_total(w, HT_TOTAL_DURATION, w->duration);
-	if (blocks > HT_INDEX_MAX) {
-		blocks = 0; /* too long for an index: readers scan */
-		for (unsigned i = 0; i < HT_COL_FT_KEY; i++)
-			w->index[i].len = 0;
-	}
-	for (unsigned i = 0; i < HT_ARRAY_SIZE(encodings); i++)
-		columns[i] = (struct ht_column_out){(uint8_t)i, encodings[i], w->index[i].data,
-						    w->index[i].len};
-	ht_columns_build(&w->raw, columns, HT_ARRAY_SIZE(encodings));
-	struct ht_block_head h = {.kind = HT_KIND_FOOTER, .count = (uint32_t)blocks};
+		ht_footer_total(&w->index, ht_total_keys[i].key,
+			       *(const uint64_t *)((const char *)t + ht_total_keys[i].offset));
+	ht_footer_total(&w->index, HT_TOTAL_EXIT_STATUS, (uint32_t)exit_status + 1u);
+	ht_footer_total(&w->index, HT_TOTAL_DURATION, w->duration);
+	struct ht_block_head h = {.kind = HT_KIND_FOOTER, .count = ht_footer_build(&w->index, &w->raw)};
 	put_block(w, &h);
 	w->raw.len = 0;
 	struct ht_block_head end = {.kind = HT_KIND_END, .first_seq = offset};
@@ -438,8 +425,7 @@ void ht_trace_writer_abandon(struct ht_trace_writer *w)
 					 &w->samples};
 	for (size_t i = 0; i < HT_ARRAY_SIZE(tables); i++)
 		ht_table_release(tables[i]);
-	for (size_t i = 0; i < HT_ARRAY_SIZE(w->index); i++)
-		ht_buf_release(&w->index[i]);
+	ht_footer_release(&w->index);
 	ht_buf_release(&w->string_lengths);
 	ht_buf_release(&w->string_bytes);
 	ht_buf_release(&w->raw);

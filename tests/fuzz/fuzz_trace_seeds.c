@@ -5,7 +5,7 @@
  * released version stay there; this program says how they came to be.
  */
 #include "trace.h"
-#include "trace_layout.h"
+#include "trace_checkpoint.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -129,7 +129,7 @@ static void dictionaries(struct ht_trace_writer *w)
 static void seed_empty(void)
 {
 	int fd;
-	struct ht_trace_writer *w = begin(&fd, "v1-empty", true);
+	struct ht_trace_writer *w = begin(&fd, "v2-empty", true);
 	end(w, fd, 0);
 }
 
@@ -137,7 +137,7 @@ static void seed_empty(void)
 static void seed_one(void)
 {
 	int fd;
-	struct ht_trace_writer *w = begin(&fd, "v1-one", true);
+	struct ht_trace_writer *w = begin(&fd, "v2-one", true);
 	dictionaries(w);
 	put(w, (struct ht_event){.op = HT_OP_MALLOC,
 				 .stamped = true,
@@ -172,8 +172,8 @@ static void seed_every_op(const char *name, bool addresses)
 				continue;
 			e.address = address += 64;
 			e.size = op * 11;
-			e.extra = op == HT_OP_MARK || op == HT_OP_THREAD_START ? 1 : op;
-			e.extra2 = 3;
+			e.extra = ht_op_info[op].columns & HT_OP_EXTRA_STRING || op == HT_OP_THREAD_START ? 1 : op;
+			e.extra2 = 1;
 			put(w, e);
 		}
 		uint64_t first = round * 5;
@@ -192,7 +192,7 @@ static void seed_fork(void)
 {
 	int fd;
 	struct ht_diag d;
-	struct ht_trace_writer *w = begin(&fd, "v1-fork", true);
+	struct ht_trace_writer *w = begin(&fd, "v2-fork", true);
 	dictionaries(w);
 	for (uint64_t i = 0; i < 20; i++)
 		put(w, (struct ht_event){.op = HT_OP_MALLOC,
@@ -251,6 +251,73 @@ static void seed_fork(void)
 	end(w, fd, 45);
 }
 
+/* A block as an input of fuzz_trace_block. */
+static void put_block_seed(const char *name, const struct ht_block_head *h, const struct ht_buf *raw)
+{
+	char *path = ht_xasprintf("%s/trace_block/%s", directory, name);
+	uint8_t start[5] = {h->kind, (uint8_t)h->count, (uint8_t)(h->count >> 8), (uint8_t)h->births,
+			    (uint8_t)h->first_seq};
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd < 0 || ht_write_all(fd, start, sizeof(start)) || ht_write_all(fd, raw->data, raw->len))
+		exit(3);
+	close(fd);
+	free(path);
+}
+
+/* The writer makes none of so few events. */
+static void seed_checkpoint(void)
+{
+	struct ht_encoder c;
+	struct ht_block_head h;
+	struct ht_buf raw = {0};
+	ht_encoder_init(&c, 1000, true, 1 << 20);
+	ht_encoder_threads(&c, 3);
+	c.node_limit = 9;
+	for (uint32_t i = 0; i < 60; i++) {
+		struct ht_event e = {.op = i % 3 == 2 ? HT_OP_FREE : HT_OP_MALLOC,
+				     .stamped = true,
+				     .thread = i % 3,
+				     .stack = i % 9,
+				     .time = 700u * i,
+				     .seq = i / 3,
+				     .size = 10u * i,
+				     .address = 0x555500000000u + 64u * i};
+		if (i % 20 == 11)
+			e.op = HT_OP_REALLOC_FREE;
+		if (i % 20 == 14)
+			e.op = HT_OP_REALLOC_FREE_UNKNOWN;
+		if (!ht_encoder_make_room(&c))
+			exit(3);
+		ht_encoder_put(&c, &e);
+	}
+	ht_checkpoint_build(&c, 0, &h, &raw);
+	put_block_seed("v2-checkpoint", &h, &raw);
+	ht_encoder_release(&c);
+	ht_buf_release(&raw);
+}
+
+/* Symbols, and what a tool left behind that did not come to its end. */
+static void seed_symbols(void)
+{
+	struct ht_trace_appender *a;
+	struct ht_diag d;
+	int fd;
+	struct ht_trace_writer *w = begin(&fd, "v2-symbols", true);
+	char *path = ht_xasprintf("%s/trace_file/v2-symbols", directory);
+	dictionaries(w);
+	end(w, fd, 0);
+	if (ht_trace_appender_open(&a, path, &d) || ht_trace_appender_symbols(a, 0, 1, "main\0run", 8, &d) ||
+	    ht_trace_appender_symbols(a, 0, 2, "main\0walk", 9, &d) || ht_trace_appender_finish(a, &d)) {
+		fprintf(stderr, "%s\n", d.text);
+		exit(3);
+	}
+	fd = open(path, O_WRONLY | O_APPEND);
+	if (fd < 0 || ht_write_all(fd, HT_BLOCK_MAGIC "\x07", 5))
+		exit(3);
+	close(fd);
+	free(path);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -260,11 +327,14 @@ int main(int argc, char **argv)
 	directory = argv[1];
 	seed_empty();
 	seed_one();
-	seed_every_op("v1-every-op", true);
-	seed_every_op("v1-no-addresses", false);
+	seed_every_op("v2-every-op", true);
+	seed_every_op("v2-no-addresses", false);
 	seed_fork();
-	split("v1-every-op");
-	split("v1-no-addresses");
-	split("v1-fork");
+	seed_checkpoint();
+	seed_symbols();
+	split("v2-every-op");
+	split("v2-no-addresses");
+	split("v2-fork");
+	split("v2-symbols");
 	return 0;
 }

@@ -63,6 +63,39 @@ static void events(const struct ht_trace *t)
 	ht_events_release(&e);
 }
 
+static void checkpoints(const struct ht_trace *t)
+{
+	struct ht_live_set s = {0};
+	struct ht_diag d;
+	for (size_t c = 0; c < ht_trace_checkpoint_count(t); c++) {
+		MUST(ht_trace_checkpoint_block(t, c) <= ht_trace_block_count(t));
+		MUST(!ht_trace_checkpoint_load(t, c, &s, &d) || (!s.count && d.text[0]));
+		for (size_t i = 0; i < s.count; i++) {
+			const struct ht_live_block *b = &s.blocks[i];
+			MUST(ht_op_is_birth(b->op) && b->stack < ht_trace_node_count(t) && ht_trace_thread(t, b->thread));
+			MUST(b->seq < s.next_seq && (!i || b[-1].seq < b->seq));
+		}
+		for (size_t i = 0; i < s.realloc_count; i++)
+			MUST(ht_trace_thread(t, s.reallocs[i].thread));
+		for (size_t i = 0; i < s.thread_count; i++)
+			MUST(ht_trace_thread(t, s.threads[i].thread) && (!i || s.threads[i - 1].thread < s.threads[i].thread));
+	}
+	ht_live_set_release(&s);
+}
+
+static void symbols(const struct ht_trace *t)
+{
+	struct ht_buf out = {0};
+	struct ht_diag d = {0};
+	uint32_t format;
+	for (uint32_t i = 0; i <= ht_trace_module_count(t) && i < 1000; i++) {
+		out.len = 0;
+		int err = ht_trace_symbols(t, i, &format, &out, &d);
+		MUST(err >= 0 || (!out.len && d.text[0]));
+	}
+	ht_buf_release(&out);
+}
+
 void fuzz_trace_walk(const uint8_t *data, size_t size)
 {
 	struct ht_trace *t;
@@ -78,6 +111,8 @@ void fuzz_trace_walk(const uint8_t *data, size_t size)
 	MUST((ht_trace_verdict(t) != HT_VERDICT_OK) == (ht_trace_verdict_text(t)[0] != '\0'));
 	dictionaries(t);
 	events(t);
+	checkpoints(t);
+	symbols(t);
 	ht_trace_verify(t, NULL, NULL, 0, &violations);
 	ht_trace_close(t);
 }

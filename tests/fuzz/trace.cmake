@@ -3,6 +3,11 @@
 set(trace_corpus ${CMAKE_SOURCE_DIR}/testdata/corpus/trace)
 add_executable(fuzz_trace_seeds fuzz_trace_seeds.c)
 target_link_libraries(fuzz_trace_seeds PRIVATE ht_trace)
+# not a fuzzer: what the format's columns take
+add_executable(trace_columns trace_columns.c)
+target_link_libraries(trace_columns PRIVATE ht_trace)
+add_test(NAME fuzz/trace_columns COMMAND trace_columns ${trace_corpus}/trace_file/v2-fork)
+set_tests_properties(fuzz/trace_columns PROPERTIES LABELS fuzz PASS_REGULAR_EXPRESSION "column 10 freed")
 get_target_property(trace_sources ht_trace SOURCES)
 list(TRANSFORM trace_sources PREPEND ${CMAKE_SOURCE_DIR}/formats/trace/)
 foreach(name trace_file trace_block)

@@ -90,7 +90,7 @@ def info(trace):
     threads = Counter(thread.image for thread in trace.threads.values())
     first = trace.images.get(0)
     out = {
-        "format_version": 1,
+        "format_version": 2,
         "verdict": trace.verdict,
         "command": arguments(first and trace.string(first.argv) or header.get("command", b"")),
         "exit_status": status(totals.get(40)),

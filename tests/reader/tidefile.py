@@ -6,10 +6,10 @@ from collections import Counter
 
 import zstandard
 
-from wire import (ADDRESS16, ADDRESS8, BACK, BIRTHS, BLOCK_MAGIC, BYTES, Columns, DEATHS, DELTA, DICTIONARIES, Damage,
-                  END, EVENTS, Event, FOOTER, Head, IMAGES, Image, MAGIC, MASK, MODULES, Module, NODES, Newer,
-                  NotATrace, SAMPLES, STRINGS, THREADS, Thread, VARINT, WITH_ADDRESS, WITH_EXTRA,
-                  WITH_SIZE, ZIGZAG, hash64, need, unzigzag, varints)
+from wire import (ADDRESS16, ADDRESS8, BACK, BIRTHS, BLOCK_MAGIC, BYTES, Columns, DEATHS, DELTA,
+                  DICTIONARIES, Damage, END, EVENTS, Event, FOOTER, Head, IMAGES, Image, MAGIC, MASK,
+                  MODULES, Module, NAMED, NODES, Newer, NotATrace, SAMPLES, STEPS, STRINGS, THREADS, TURNS, Thread, VARINT,
+                  WITH_ADDRESS, WITH_EXTRA, WITH_EXTRA2, WITH_SIZE, ZIGZAG, hash64, need, unzigzag, varints)
 
 HEADER_KEYS = {1: "start_utc_ns", 4: "time_unit_ns", 5: "addresses", 6: "sample_bytes", 7: "free_stacks",
                8: "stack_depth", 16: "clock", 17: "sched", 18: "command", 20: "flags"}
@@ -68,7 +68,7 @@ class Trace:
         if hash64(data[:-8]) != struct.unpack("<Q", data[-8:])[0]:
             self.damage("the header's checksum")
             return None
-        if major != 1:
+        if major != 2:
             raise NotATrace("newer")
         try:
             at, end = 16, length - 8
@@ -153,13 +153,12 @@ class Trace:
 
     def scan(self, at, expect_block):
         """The list of blocks found from the front."""
-        blocks, expected, last = [], 0, None
+        blocks, expected, closed = [], 0, False
         while at < self.size:
             head = self.head(at)
             if not head:
                 rest = self.pread(min(64, self.size - at), at)
                 if self.zeros(at) or (len(rest) < 64 and rest[:4] == BLOCK_MAGIC[:len(rest)]):
-                    self.truncated = True
                     break
                 if expect_block:
                     self.damage("no block where one should stand")
@@ -168,7 +167,6 @@ class Trace:
                 continue
             end = at + 64 + head.packed
             if end > self.size:
-                self.truncated = True
                 break
             if head.sequence < expected:
                 self.damage("a repeated block")
@@ -176,10 +174,9 @@ class Trace:
                 if head.sequence > expected:
                     self.damage("missing blocks")
                 blocks.append((at, None))
-                expected, last = head.sequence + 1, head.kind
+                expected, closed = head.sequence + 1, closed or head.kind == END
             at, expect_block = end, True
-        if last != END:
-            self.truncated = True
+        self.truncated |= not closed
         return blocks
 
     def zeros(self, at):
@@ -357,21 +354,22 @@ class Trace:
 
         addressed = flags & 1
         unpaired = 0 if addressed else sum(n for op, n in number.items() if op & 128 and op & 31 in BIRTHS)
-        steps = iter(columns.values(6, ZIGZAG, sum(n for op, n in number.items() if op & 32)))
+        steps = iter(self.steps(columns, sum(n for op, n in number.items() if op & 32)))
         birth_stack, other_stack = columns.values(7, DELTA, births), columns.values(8, DELTA, head.count - births)
         self.known(birth_stack, NODES)
         self.known(other_stack, NODES)
         birth_stack, other_stack = (
             iter([node if node in self.nodes else 0 for node in stacks]) for stacks in (birth_stack, other_stack))
-        sizes = iter(columns.values(9, VARINT, of(WITH_SIZE)))
-        freed = iter(columns.values(10, ZIGZAG, of(DEATHS)))
+        sizes = iter(columns.values(9, VARINT, births))
+        other_sizes = iter(columns.values(15, VARINT, of(WITH_SIZE)))
+        freed = iter(columns.values(10, TURNS, of(DEATHS)))
         places = iter(self.addresses(columns, births) if addressed else ())
         addresses = iter(columns.values(12, VARINT, of(WITH_ADDRESS) + unpaired))
         extras = iter(columns.values(13, VARINT, of(WITH_EXTRA)))
-        extras2 = iter(columns.values(14, VARINT, of({18})))
+        extras2 = iter(columns.values(14, VARINT, of(WITH_EXTRA2)))
 
         clock = last[0] if last else 0
-        follow = [head.first_seq] * len(threads)
+        follow = [(head.first_seq, head.first_seq)] * len(threads)
         slots, seq_next, at = [0] * 4096, head.first_seq, 0
         for local, length in zip(run_thread, run_length):
             thread = threads[local]
@@ -393,37 +391,47 @@ class Trace:
                         extra = next(extras)
                 elif op in DEATHS:
                     stack = next(other_stack)
-                    seq = follow[local] = (follow[local] + 1 + next(freed)) & MASK
+                    turn = next(freed)
+                    seq = (follow[local][turn & 1] + 1 + unzigzag(turn >> 1)) & MASK
+                    follow[local] = (seq, follow[local][1 - (turn & 1)])
                     need(seq < seq_next, "the death of a block to come")
                 else:
                     stack = next(other_stack)
                     if op in WITH_SIZE:
-                        size = next(sizes)
+                        size = next(other_sizes)
                     if op in WITH_ADDRESS:
                         address = next(addresses)
                     if op in WITH_EXTRA:
                         extra = next(extras)
-                    if op == 18:
+                    if op in WITH_EXTRA2:
                         extra2 = next(extras2)
                 need(head.first_ns <= last[local] <= head.last_ns, "a time outside of its block's")
-                if op == 29:
+                if op in NAMED:
                     self.known([extra], STRINGS)
-                elif op == 24:
+                if op in (22, 23):
+                    self.known([extra2], STRINGS)
+                if op == 24:
                     self.known([extra], THREADS, 1)
                 yield Event(op, byte & 224, last[local], thread, seq, size, address, extra, extra2, stack)
             at += length
 
     @staticmethod
+    def steps(columns, count):
+        """Columns 6 and 16: the steps of time."""
+        data, out = columns.take(6, STEPS)[1], []
+        need(len(data) == (count + 3) // 4, "column 6 has another number of values")
+        for byte in data:
+            out += (byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6)
+        need(not any(out[count:]), "column 6 goes on")
+        del out[count:]
+        far = iter(columns.values(16, ZIGZAG, out.count(3)))
+        return [next(far) if step == 3 else step for step in out]
+
+    @staticmethod
     def addresses(columns, count):
-        """Column 11: the steps."""
+        """Columns 11 and 17: the steps of addresses."""
         encoding, data = columns.take(11, ADDRESS16, ADDRESS8)
-        scale, out, values = 8 if encoding == ADDRESS8 else 16, [], iter(varints(data))
-        for value in values:
-            if value:
-                out.append(scale * unzigzag(value - 1))
-            else:
-                value = next(values, None)
-                need(value is not None, "an address is cut off")
-                out.append(unzigzag(value))
-        need(len(out) == count, f"column 11 has {len(out)} values, not {count}")
-        return out
+        values, scale = varints(data), 8 if encoding == ADDRESS8 else 16
+        need(len(values) == count, f"column 11 has {len(values)} values, not {count}")
+        far = iter(columns.values(17, ZIGZAG, values.count(0)))
+        return [scale * unzigzag(value - 1) if value else next(far) for value in values]

@@ -10,18 +10,21 @@ MASK = (1 << 64) - 1
 
 STRINGS, IMAGES, MODULES, NODES, THREADS, SAMPLES, EVENTS, FOOTER, END = 1, 2, 3, 4, 5, 6, 16, 32, 33
 DICTIONARIES = {STRINGS, IMAGES, MODULES, NODES, THREADS, SAMPLES}
-BYTES, VARINT, ZIGZAG, DELTA, BACK, ADDRESS8, ADDRESS16 = range(7)
+BYTES, VARINT, ZIGZAG, DELTA, BACK, ADDRESS8, ADDRESS16, STEPS, TURNS = range(9)
 
 OPS = {1: "malloc", 2: "calloc", 3: "aligned", 4: "new", 5: "realloc", 8: "free", 9: "delete",
        10: "realloc_free", 11: "implied_free", 12: "free_unknown", 13: "realloc_free_unknown",
        14: "realloc_undo", 15: "failed", 16: "mmap", 17: "munmap", 18: "mremap", 19: "brk",
+       20: "region_begin", 21: "region_end", 22: "task", 23: "log", 30: "pause",
        24: "thread_start", 25: "thread_exit", 26: "fork", 27: "image_start", 28: "image_end", 29: "mark"}
 UNASSIGNED = frozenset(range(32)) - frozenset(OPS)
 BIRTHS = frozenset(range(1, 6))
 DEATHS = frozenset(range(8, 12))
 WITH_ADDRESS = frozenset({12, 13, 16, 17, 18, 19}) | UNASSIGNED
-WITH_SIZE = BIRTHS | {15, 16, 17, 18, 19} | UNASSIGNED
-WITH_EXTRA = frozenset({3, 4, 16, 18, 19, 24, 26, 28, 29}) | UNASSIGNED
+WITH_SIZE = frozenset({15, 16, 17, 18, 19, 22}) | UNASSIGNED
+WITH_EXTRA = frozenset({3, 4, 16, 18, 19, 20, 21, 22, 23, 24, 26, 28, 29, 30}) | UNASSIGNED
+WITH_EXTRA2 = frozenset({18, 22, 23})
+NAMED = frozenset({20, 21, 23, 29})
 
 Head = namedtuple("Head", "kind flags first_seq first_ns last_ns payload_hash sequence packed raw count births")
 Event = namedtuple("Event", "op flags time thread seq size address extra extra2 stack")

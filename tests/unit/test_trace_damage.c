@@ -243,12 +243,18 @@ static void test_not_a_trace(void **state)
 	assert_int_equal(ht_trace_open(&t, "/tmp", &d), HT_ERR_NOT_A_TRACE);
 	assert_non_null(strstr(d.text, "/tmp"));
 	setup(&s, true);
-	s.bytes[8] = 2; /* a newer major version, with a good checksum */
+	s.bytes[8] = 3; /* a newer major version, with a good checksum */
 	uint64_t hash = ht_trace_hash(s.bytes, s.header - 8);
 	memcpy(s.bytes + s.header - 8, &hash, 8);
 	assert_int_equal(model_open(&t, s.bytes, s.size, &d), HT_ERR_VERSION);
-	assert_non_null(strstr(d.text, "version 2"));
-	s.bytes[8] = 1; /* a newer minor one is ours to read */
+	assert_non_null(strstr(d.text, "version 3"));
+	s.bytes[8] = 1; /* an older one, which was never released */
+	hash = ht_trace_hash(s.bytes, s.header - 8);
+	memcpy(s.bytes + s.header - 8, &hash, 8);
+	assert_int_equal(model_open(&t, s.bytes, s.size, &d), HT_ERR_VERSION);
+	assert_non_null(strstr(d.text, "record it anew"));
+	assert_null(strchr(d.text, '\n'));
+	s.bytes[8] = HT_TRACE_VERSION; /* a newer minor one is ours to read */
 	s.bytes[10] = 9;
 	hash = ht_trace_hash(s.bytes, s.header - 8);
 	memcpy(s.bytes + s.header - 8, &hash, 8);

@@ -245,8 +245,10 @@ static void model_other(struct model *m, struct ht_trace_writer *w, uint32_t thr
 				      HT_OP_MUNMAP,	  HT_OP_MREMAP,
 				      HT_OP_BRK,	  HT_OP_THREAD_START,
 				      HT_OP_THREAD_EXIT,  HT_OP_FORK,
-				      HT_OP_IMAGE_START,  HT_OP_IMAGE_END,
-				      HT_OP_MARK};
+				      HT_OP_IMAGE_START,  HT_OP_MARK,
+				      HT_OP_REGION_BEGIN,
+				      HT_OP_REGION_END,	  HT_OP_TASK,
+				      HT_OP_LOG,	  HT_OP_PAUSE};
 	struct ht_event e = base_event(m, thread, !below(m, 2));
 	e.op = ops[below(m, HT_ARRAY_SIZE(ops))];
 	unsigned has = ht_op_info[e.op].columns;
@@ -258,8 +260,10 @@ static void model_other(struct model *m, struct ht_trace_writer *w, uint32_t thr
 		e.extra = any_number(m);
 	if (has & HT_OP_HAS_EXTRA2)
 		e.extra2 = any_number(m);
-	if (e.op == HT_OP_MARK)
+	if (has & HT_OP_EXTRA_STRING)
 		e.extra = some_string(m);
+	if (has & HT_OP_EXTRA2_STRING)
+		e.extra2 = some_string(m);
 	if (e.op == HT_OP_THREAD_START)
 		e.extra = below(m, m->thread_count + 1);
 	emit(m, w, &e);
