@@ -34,6 +34,8 @@ struct ht_collect_settings {
 	char token[40];	     /* hello's must be equal; "" = none asked */
 	uint32_t hook_options; /* enum ht_seg_option but for NO_TSC and FOLLOW, which are decided here */
 	uint32_t stack_depth;
+	uint64_t sample_bytes; /* 0: every allocation */
+	uint64_t sample_seed;  /* 0: at random */
 	unsigned follow;
 	bool wait_all;	     /* go on after the command's end, until every image ended */
 	bool addresses, free_stacks;

@@ -121,6 +121,7 @@ void ht_collector_begin(struct ht_collector *c)
 		.addresses = c->settings->addresses,
 		.free_stacks = c->settings->free_stacks,
 		.stack_depth = c->settings->stack_depth,
+		.sample_bytes = c->settings->sample_bytes,
 #if defined(__aarch64__)
 		.clock = c->clock.tsc ? "cntvct" : "monotonic",
 #else
@@ -378,6 +379,7 @@ void ht_collector_release(struct ht_collector *c)
 	free_guests(c->images);
 	free_guests(c->closed);
 	ht_intern_release(&c->intern);
+	ht_labels_release(&c->labels);
 	ht_watch_free(c->watch);
 	ht_beat_free(c->beat);
 	free(c->arrivals);

@@ -5,10 +5,12 @@
  *   lane    one claimed slot: the reading end of one thread's ring, and the mirror of its stack
  *   guest   one image (a program in a process) being recorded: its live blocks, modules, end
  *
- *   attach.c  hellos in, segments out          segment.c  memory of a host, spare slots, offers
- *   guests.c  life and death of images         drain.c    rounds: order across lanes
- *   event.c   one record → one trace event     watch.c    sleeping and being woken
- *   children.c  forked, not heard of yet       beat.c     the sign of life
+ *   attach.c    hellos in, segments out        segment.c  memory of a host, spare slots, offers
+ *   guests.c    life and death of images       drain.c    rounds: order across lanes (drain.h)
+ *   children.c  forked, not heard of yet       event.c    one record → one trace event
+ *   lookout.c   what must be looked for        stacks.c   its frames → a node
+ *   watch.c     sleeping and being woken       labels.c   what the program said
+ *   beat.c      the sign of life
  *
  * One thread does all of it, so nothing here is locked. (watch.c has a helper thread that only
  * waits for descriptors, beat.c one that moves the heartbeats.)
@@ -18,12 +20,13 @@
 
 #include "collect.h"
 #include "intern.h"
+#include "labels.h"
 #include "pairs.h"
 #include "ring_reader.h"
 #include "space.h"
 #include "tickclock.h"
 
-#define HT_QUEUE 16 /* records decoded ahead, so that their pairs are fetched in time */
+#define HT_QUEUE 64 /* records decoded ahead, so that their pairs are fetched in time */
 
 struct ht_lane;
 struct ht_guest;
@@ -157,6 +160,11 @@ struct ht_lane {
 	uint64_t handler_of;	/* the lane's events belong to the thread of this serial's lane; 0 = its own */
 	uint64_t generation;
 	uint32_t view;
+	struct ht_frames {	/* see stacks.c */
+		struct ht_frame_place { uint64_t word; uint32_t parent, node; } *table;
+		uint32_t mask, view, missed;
+		uint8_t shift;
+	} frames;
 	uint32_t *mirror;	/* node ids, outermost first */
 	uint32_t depth, mirror_cap;
 	struct { uint64_t address, seq, birth; bool known, any; } undo; /* the last REALLOC_FREE */
@@ -180,6 +188,7 @@ struct ht_collector {
 	const struct ht_collect_settings *settings;
 	struct ht_trace_writer *writer; /* NULL until the first image has something to say */
 	struct ht_interner intern;
+	struct ht_labels labels;
 	struct ht_tickclock clock;
 	struct ht_host *hosts;
 	struct ht_guest *images, *closed;
@@ -262,8 +271,6 @@ void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ti
 void ht_guest_ending(struct ht_collector *c, struct ht_guest *i, bool execed);
 /* Drops lanes of dead threads, closes images that ended, frees hosts that nobody maps. */
 void ht_guests_close(struct ht_collector *c);
-/* Looks for dead threads, programs that were replaced, RSS; does nothing until it is time. */
-void ht_guests_look(struct ht_collector *c, uint64_t now_ns);
 /* The trace is about to be closed: everything that runs is told to stop recording; what it told is told. */
 void ht_guests_stop(struct ht_collector *c);
 /* Then: names what runs, takes the totals, frees the hosts. */
@@ -273,6 +280,12 @@ void ht_guests_name(struct ht_collector *c, pid_t pid);
 /* A process with our token in its environment that is none of the images; 0 = none. Reads all of /proc. */
 pid_t ht_guests_stranger(struct ht_collector *c);
 uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation);
+
+/* lookout.c */
+/* Looks for dead threads, programs that were replaced, RSS; does nothing until it is time. */
+void ht_guests_look(struct ht_collector *c, uint64_t now_ns);
+/* A process whose program is not recorded: counted once, however often it is come across. */
+void ht_guests_unattached(struct ht_collector *c, pid_t pid);
 
 /* children.c */
 const struct ht_fork_note *ht_child_fork(const struct ht_host *h, uint64_t token);
@@ -308,6 +321,9 @@ void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse);
 /* event.c */
 /* Tells the record, or says what it must wait for. */
 enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted);
+/* Tells the first ones of n records, up to one that is not simply a birth or a death: how many. Only of an image's lane
+ * that nobody else could hold anything back from. */
+unsigned ht_event_tell_blocks(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, unsigned n);
 /* ns of the next event of a lane that carries or inherits ticks. */
 static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lane *l, uint64_t ticks)
 {
@@ -317,6 +333,13 @@ static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lan
 	}
 	return l->ticks_ns > l->last_ns ? l->ticks_ns : l->last_ns;
 }
+
+/* stacks.c */
+/* Brings the mirror up to date; *leaf: the stack's node, 0 = empty. sure: nothing unknown will come. MODULE: wait for that
+ * of the pc *wanted; NEVER: the record cannot be right. */
+enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, bool sure, uint32_t *leaf,
+			    uint64_t *wanted);
+void ht_frames_release(struct ht_collector *c, struct ht_frames *f);
 
 /* collector.c */
 /* ht_collect_run in parts: says ready, hears hello_fd; closes the trace; frees. The loop stands between. */

@@ -21,87 +21,10 @@ struct telling {
 	bool lost;     /* it meant nothing without one that was dropped: counted as lost, too */
 };
 
-/* --- stacks ------------------------------------------------------------------------------- */
-
-/* Resolves a frame that was not seen before. False: its module may still come. */
-static HT_COLD bool new_frame(struct telling *t, struct ht_node_cache *key, unsigned end)
-{
-	struct ht_guest *image = t->l->image;
-	uint64_t pc = key->pc & ~(1ull << 63);
-	const struct ht_mapping *m = ht_space_find(image->space, t->l->generation, pc - 1);
-	if (!m && !t->l->resolved && !ht_drain_alone(t->c, t->l, true)) {
-		t->want = HT_WANT_MODULE;
-		t->wanted = pc;
-		return false;
-	}
-	if (!m)
-		m = ht_space_settle(image->space, t->l->generation, pc - 1);
-	bool known = m->module != HT_NO_MODULE;
-	struct ht_stack_node n = {
-		.parent = key->parent,
-		.module = known ? m->module + 1 : 0,
-		.address = known ? pc - m->bias : pc,
-		.cfa_delta = key->delta ^ end << 28,
-		.flags = key->pc >> 63 ? HT_FRAME_GUESS : 0,
-		.end = (uint8_t)end,
-	};
-	key->node = t->node = ht_intern_node(&t->c->intern, &n);
-	if (key->node != HT_NODE_REFUSED)
-		ht_intern_remember(&t->c->intern, key);
-	return true;
-}
-
-/* Copies frame i of the record, once. */
-static void read_frame(const struct ht_record *r, unsigned i, struct ht_node_cache *key)
-{
-	if (r->flags & HT_REC_WIDE) {
-		uint64_t delta = HT_LOAD_RELAXED(&r->words[2 * i + 1]);
-		key->pc = HT_LOAD_RELAXED(&r->words[2 * i]);
-		key->delta = delta >> 28 ? 0 : (uint32_t)delta;
-	} else {
-		uint64_t w = HT_LOAD_RELAXED(&r->words[i]);
-		key->pc = (w & ((1ull << 47) - 1)) | (w >> 47 & 1) << 63;
-		key->delta = (uint32_t)(w >> 48);
-	}
-}
-
-/* Brings the mirror up to date; t->node is the leaf. False: wait (see t->want) or damaged. */
 static bool apply_stack(struct telling *t)
 {
-	struct ht_lane *l = t->l;
-	const struct ht_record *r = t->r;
-	bool absolute = r->flags & (HT_REC_ABS | HT_REC_ASIDE), aside = r->flags & HT_REC_ASIDE;
-	uint32_t depth = absolute ? 0 : r->kept;
-	unsigned end = absolute ? r->kept & 7 : 0;
-	if (depth > l->depth) {
-		t->want = HT_WANT_NEVER; /* keeps what it never had */
-		return false;
-	}
-	if (!aside && depth + r->frames > l->mirror_cap) {
-		l->mirror_cap = (depth + r->frames) * 2 + 64;
-		l->mirror = ht_xrealloc(l->mirror, l->mirror_cap, sizeof(*l->mirror));
-	}
-	t->node = depth ? l->mirror[depth - 1] : 0;
-	struct ht_node_cache key = {.view = l->view};
-	for (unsigned i = r->frames; i-- > 0;) {
-		read_frame(r, i, &key);
-		key.parent = t->node;
-		key.delta ^= end << 28;
-		if (t->node != HT_NODE_REFUSED) {
-			uint32_t node = ht_intern_cached(&t->c->intern, &key);
-			if (HT_LIKELY(node))
-				t->node = node;
-			else if (!new_frame(t, &key, end))
-				return false;
-		}
-		if (!aside)
-			l->mirror[depth] = t->node;
-		depth++;
-		end = 0;
-	}
-	if (!aside)
-		l->depth = depth;
-	return true;
+	t->want = ht_stack_apply(t->c, t->l, t->r, false, &t->node, &t->wanted);
+	return !t->want;
 }
 
 /* Field by field: built elsewhere and copied, it costs as much again (a stalled store forward, 5 ns). */
@@ -137,7 +60,7 @@ static uint64_t write_event(struct telling *t, struct ht_event *e)
 
 /* --- births and deaths -------------------------------------------------------------------- */
 
-static void implied_free(struct telling *t, struct ht_pair *old)
+static HT_COLD void implied_free(struct telling *t, struct ht_pair *old)
 {
 	struct ht_event e = {
 		.op = HT_OP_IMPLIED_FREE,
@@ -151,29 +74,75 @@ static void implied_free(struct telling *t, struct ht_pair *old)
 	ht_pairs_remove(&t->l->image->pairs, old);
 }
 
+HT_INLINE void be_born(struct telling *t)
+{
+	struct ht_pairs *pairs = &t->l->image->pairs;
+	struct ht_pair *place = NULL;
+	struct ht_event e;
+	fill_event(t, &e, t->r->op);
+	e.unpaired = !ht_pairs_room(pairs, e.address, t->c->totals->births, e.time);
+	if (HT_LIKELY(!e.unpaired)) {
+		place = ht_pairs_seek(pairs, e.address);
+		if (HT_UNLIKELY(place->lo)) {
+			implied_free(t, place);
+			place = ht_pairs_seek(pairs, e.address);
+		}
+	} else if ((place = ht_pairs_find(pairs, e.address))) {
+		implied_free(t, place);
+	}
+	uint64_t seq = write_event(t, &e);
+	if (HT_LIKELY(!e.unpaired))
+		ht_pairs_put(pairs, place, e.address, seq, e.time);
+	t->l->undo.any = t->l->undo.known = false;
+	t->c->totals->births++;
+	t->c->totals->requested_bytes += e.size;
+}
+
+static HT_COLD void die_unknown(struct telling *t)
+{
+	bool half = t->r->op == HT_REC_REALLOC_FREE;
+	struct ht_event e;
+	fill_event(t, &e, half ? HT_OP_REALLOC_FREE_UNKNOWN : HT_OP_FREE_UNKNOWN);
+	if (half)
+		t->l->undo = (typeof(t->l->undo)){.any = true};
+	t->c->totals->unknown_frees++;
+	write_event(t, &e);
+}
+
+/* pair: its block, or NULL. */
+HT_INLINE void die(struct telling *t, struct ht_pair *pair)
+{
+	struct ht_event e;
+	if (HT_UNLIKELY(!pair)) {
+		die_unknown(t);
+		return;
+	}
+	fill_event(t, &e, t->r->op);
+	e.seq = ht_pair_seq(pair);
+	uint64_t birth = ht_pair_birth(pair);
+	if (HT_UNLIKELY(birth > e.time)) { /* born on another thread after our last stamp */
+		e.time = birth;
+		e.stamped = true;
+	}
+	if (t->r->op == HT_REC_REALLOC_FREE)
+		t->l->undo = (typeof(t->l->undo)){e.address, e.seq, birth, true, true};
+	ht_pairs_remove(&t->l->image->pairs, pair);
+	t->c->totals->deaths++;
+	write_event(t, &e);
+}
+
 static bool tell_birth(struct telling *t)
 {
 	struct ht_guest *image = t->l->image;
 	uint64_t address = t->r->address;
-	struct ht_pair *old = ht_pairs_find(&image->pairs, address);
-	if (old && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
+	if (ht_pairs_find(&image->pairs, address) && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
 		t->want = HT_WANT_DEATH;
 		t->wanted = address;
 		return false;
 	}
 	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
 		return false;
-	if (old)
-		implied_free(t, old);
-	struct ht_event e;
-	fill_event(t, &e, t->r->op);
-	e.unpaired = !ht_pairs_room(&image->pairs, address, t->c->totals->births, e.time);
-	uint64_t seq = write_event(t, &e);
-	if (!e.unpaired)
-		ht_pairs_add(&image->pairs, address, seq, e.time);
-	t->l->undo = (typeof(t->l->undo)){0};
-	t->c->totals->births++;
-	t->c->totals->requested_bytes += e.size;
+	be_born(t);
 	if (t->c->waiting_count)
 		ht_drain_told(t->c, image, HT_WANT_BIRTH, address);
 	return true;
@@ -191,30 +160,36 @@ static bool tell_death(struct telling *t)
 	}
 	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
 		return false;
-	bool half = t->r->op == HT_REC_REALLOC_FREE;
-	struct ht_event e;
-	if (pair) {
-		fill_event(t, &e, t->r->op);
-		e.seq = ht_pair_seq(pair);
-		uint64_t birth = ht_pair_birth(pair);
-		if (birth > e.time) { /* born on another thread after our last stamp */
-			e.time = birth;
-			e.stamped = true;
-		}
-		if (half)
-			t->l->undo = (typeof(t->l->undo)){address, e.seq, birth, true, true};
-		ht_pairs_remove(&image->pairs, pair);
-		t->c->totals->deaths++;
-	} else {
-		fill_event(t, &e, half ? HT_OP_REALLOC_FREE_UNKNOWN : HT_OP_FREE_UNKNOWN);
-		if (half)
-			t->l->undo = (typeof(t->l->undo)){.any = true};
-		t->c->totals->unknown_frees++;
-	}
-	write_event(t, &e);
+	die(t, pair);
 	if (t->c->waiting_count)
 		ht_drain_told(t->c, image, HT_WANT_DEATH, address);
 	return true;
+}
+
+enum { NEITHER, BIRTH, DEATH };
+static const uint8_t kinds[256] = {
+	[HT_REC_MALLOC] = BIRTH, [HT_REC_CALLOC] = BIRTH, [HT_REC_ALIGNED] = BIRTH,	[HT_REC_NEW] = BIRTH,
+	[HT_REC_REALLOC] = BIRTH, [HT_REC_FREE] = DEATH,  [HT_REC_DELETE] = DEATH, [HT_REC_REALLOC_FREE] = DEATH,
+};
+
+unsigned ht_event_tell_blocks(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, unsigned n)
+{
+	uint32_t nodes[HT_QUEUE];
+	uint64_t wanted;
+	unsigned count = 0;
+	for (; count < n && count < HT_QUEUE && kinds[r[count].op]; count++)
+		if (r[count].flags & HT_REC_STACK && ht_stack_apply(c, l, &r[count], true, &nodes[count], &wanted))
+			break;
+	for (unsigned i = 0; i < count; i++) {
+		struct telling t = {.c = c, .l = l, .r = &r[i], .node = nodes[i]};
+		if (kinds[r[i].op] == BIRTH)
+			be_born(&t);
+		else
+			die(&t, ht_pairs_find(&l->image->pairs, r[i].address));
+	}
+	l->recorded += count;
+	c->totals->recorded += count;
+	return count;
 }
 
 static bool tell_undo(struct telling *t)
@@ -295,6 +270,10 @@ static bool tell_other(struct telling *t)
 		l->exiting = true;
 		break;
 	default:
+		if (ht_op_info[e.op].columns & HT_OP_EXTRA_STRING)
+			e.extra = ht_labels_find(&c->labels, e.extra);
+		if (ht_op_info[e.op].columns & HT_OP_EXTRA2_STRING)
+			e.extra2 = ht_labels_find(&c->labels, e.extra2);
 		break;
 	}
 	write_event(t, &e);
@@ -335,6 +314,19 @@ static void tell_module(struct telling *t)
 	ht_space_add(image->space, &(struct ht_mapping){m.generation, m.start, m.end, m.bias, id});
 	if (c->waiting_count)
 		ht_drain_told(c, t->l->host, HT_WANT_MODULE, 0);
+}
+
+/* A string of heaptide.h, under the hash by which this image's events will name it. */
+static void tell_string(struct telling *t)
+{
+	uint64_t words[HT_RECORD_MAX / 8];
+	if (t->r->count < 2 || t->r->count > HT_ARRAY_SIZE(words))
+		return;
+	for (unsigned i = 0; i < t->r->count; i++)
+		words[i] = HT_LOAD_RELAXED(&t->r->words[i]);
+	if (words[1] > 8u * (t->r->count - 2u))
+		return;
+	ht_labels_add(&t->c->labels, words[0], ht_intern_string(&t->c->intern, (const char *)(words + 2), words[1]));
 }
 
 static void tell_name(struct telling *t)
@@ -429,6 +421,9 @@ enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const stru
 			break;
 		case HT_REC_NAME:
 			tell_name(&t);
+			break;
+		case HT_REC_STRING:
+			tell_string(&t);
 			break;
 		case HT_REC_FORKED:
 			ht_child_forked(c, l->host, r->extra, r->extra2);

@@ -1,12 +1,17 @@
-/* pairs: see pairs.h. Growing doubles the table; large ones ask for huge pages, as half of their cost is faults. */
+/*
+ * pairs: see pairs.h. Growing doubles the table where it lies: a fresh page costs more than all that is moved into it.
+ * Large ones ask for huge pages.
+ */
 #include "pairs.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
-#define FIRST_LOG 11 /* entries of a new table: a short run must not pay for a large one */
+#define FIRST_LOG 9 /* lines of a new table: a short run must not pay for a large one */
 #define HEAP_MAX (64u << 10) /* smaller tables come from the heap: unmapping interrupts the other processors */
 #define HUGE_MIN (4u << 20)
+#define LINE_BYTES (HT_PAIRS_LINE * sizeof(struct ht_pair))
 
 void ht_pairs_init(struct ht_pairs *p, uint64_t *used, uint64_t cap)
 {
@@ -15,22 +20,10 @@ void ht_pairs_init(struct ht_pairs *p, uint64_t *used, uint64_t cap)
 
 static uint64_t bytes_of(const struct ht_pairs *p)
 {
-	return p->table ? (p->mask + 1) * sizeof(*p->table) : 0;
+	return p->table ? (p->mask + 1) * LINE_BYTES : 0;
 }
 
-static struct ht_pair *new_table(uint64_t bytes)
-{
-	if (bytes <= HEAP_MAX)
-		return calloc(1, bytes);
-	void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m == MAP_FAILED)
-		return NULL;
-	if (bytes >= HUGE_MIN)
-		madvise(m, bytes, MADV_HUGEPAGE);
-	return m;
-}
-
-static void drop_table(struct ht_pairs *p)
+void ht_pairs_release(struct ht_pairs *p)
 {
 	uint64_t bytes = bytes_of(p);
 	if (bytes <= HEAP_MAX)
@@ -38,59 +31,113 @@ static void drop_table(struct ht_pairs *p)
 	else
 		munmap(p->table, bytes);
 	*p->used -= bytes;
-}
-
-void ht_pairs_release(struct ht_pairs *p)
-{
-	drop_table(p);
 	*p = (struct ht_pairs){.shift = 64, .used = p->used, .cap = p->cap};
 }
 
-static void copy_all(struct ht_pairs *to, const struct ht_pairs *from)
+/* The table with room for twice as much, the new half empty. NULL: no memory. */
+static struct ht_pair *longer(const struct ht_pairs *p, uint64_t bytes)
 {
-	for (uint64_t i = 0; from->table && i <= from->mask; i++) {
-		if (!from->table[i].lo)
-			continue;
-		uint64_t at = ht_pairs_home(to, from->table[i].lo >> 20 << 3);
-		while (to->table[at].lo)
-			at = (at + 1) & to->mask;
-		to->table[at] = from->table[i];
+	uint64_t had = bytes_of(p);
+	if (bytes <= HEAP_MAX) {
+		struct ht_pair *t = aligned_alloc(64, bytes);
+		if (t)
+			memset((char *)t + had, 0, bytes - had);
+		if (t && had)
+			memcpy(t, p->table, had);
+		if (t)
+			free(p->table);
+		return t;
 	}
+	void *m = had > HEAP_MAX ? mremap(p->table, had, bytes, MREMAP_MAYMOVE)
+				 : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m == MAP_FAILED)
+		return NULL;
+	if (had <= HEAP_MAX) {
+		memcpy(m, p->table, had);
+		free(p->table);
+	}
+	if (bytes >= HUGE_MIN)
+		madvise(m, bytes, MADV_HUGEPAGE);
+	return m;
+}
+
+/* Puts an entry into its line or behind, without touching the lines from first to last. */
+static bool put_outside(struct ht_pairs *p, const struct ht_pair *e, uint64_t first, uint64_t last)
+{
+	for (uint64_t i = ht_pairs_home(p, e->lo >> 20 << 3);; i = (i + 1) & p->mask) {
+		if (i >= first && i <= last)
+			return false;
+		struct ht_pair *line = ht_pairs_line(p, i);
+		unsigned empty = ht_pairs_match(line, 0);
+		if (empty) {
+			line[__builtin_ctz(empty)] = *e;
+			return true;
+		}
+	}
+}
+
+/*
+ * The table has just become twice as long. Its entries' homes are now at twice where they were, or one behind that, so
+ * going down from what was the last line, a line is mostly emptied into ones that are done. The rest waits: what stood
+ * in the first lines (or had come round to them), and what lies far behind its home.
+ */
+static void spread(struct ht_pairs *p, uint64_t old_lines)
+{
+	struct ht_buf rest = {0};
+	uint64_t first = old_lines < 64 ? old_lines : 64;
+	ht_buf_append(&rest, p->table, first * LINE_BYTES);
+	memset(p->table, 0, first * LINE_BYTES);
+	for (uint64_t i = old_lines; i-- > first;) {
+		struct ht_pair line[HT_PAIRS_LINE];
+		memcpy(line, ht_pairs_line(p, i), LINE_BYTES);
+		memset(ht_pairs_line(p, i), 0, LINE_BYTES);
+		for (unsigned k = 0; k < HT_PAIRS_LINE; k++)
+			if (line[k].lo && (i == first || !put_outside(p, &line[k], first, i - 1)))
+				ht_buf_append(&rest, &line[k], sizeof(line[k]));
+	}
+	const struct ht_pair *e = (const struct ht_pair *)rest.data;
+	for (size_t i = 0; i < rest.len / sizeof(*e); i++)
+		if (e[i].lo)
+			*ht_pairs_seek(p, e[i].lo >> 20 << 3) = e[i];
+	ht_buf_release(&rest);
 }
 
 bool ht_pairs_grow(struct ht_pairs *p)
 {
 	unsigned log = p->table ? 65 - p->shift : FIRST_LOG;
-	if (log > 40)
+	uint64_t lines = 1ull << log, had = bytes_of(p), bytes = lines * LINE_BYTES;
+	if (log > 38 || *p->used - had + bytes > p->cap)
 		return false;
-	struct ht_pairs n = *p;
-	uint64_t entries = 1ull << log, bytes = entries * sizeof(*n.table);
-	if (*p->used + bytes > p->cap)
+	struct ht_pair *t = longer(p, bytes);
+	if (!t)
 		return false;
-	n.table = new_table(bytes);
-	if (!n.table)
-		return false;
-	n.mask = entries - 1;
-	n.shift = 64 - log;
-	n.grow_at = entries / 8 * 5;
-	copy_all(&n, p);
-	*p->used += bytes;
-	drop_table(p);
-	*p = n;
+	*p->used += bytes - had;
+	p->table = t;
+	p->mask = lines - 1;
+	p->shift = 64 - log;
+	p->grow_at = lines * HT_PAIRS_LINE / 4 * 3;
+	if (had)
+		spread(p, lines / 2);
 	return true;
 }
 
-/* Moves later entries of the run into the hole while that brings them nearer to their home. */
-void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e)
+void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line)
 {
-	uint64_t hole = (uint64_t)(e - p->table);
-	for (uint64_t i = (hole + 1) & p->mask; p->table[i].lo; i = (i + 1) & p->mask) {
-		uint64_t home = ht_pairs_home(p, p->table[i].lo >> 20 << 3);
-		if (((i - home) & p->mask) >= ((i - hole) & p->mask)) {
-			p->table[hole] = p->table[i];
-			hole = i;
+	struct ht_pair *hole = ht_pairs_line(p, line) + __builtin_ctz(ht_pairs_match(ht_pairs_line(p, line), 0));
+	for (uint64_t i = (line + 1) & p->mask; i != line; i = (i + 1) & p->mask) {
+		struct ht_pair *e = ht_pairs_line(p, i);
+		bool full = !ht_pairs_match(e, 0);
+		for (unsigned k = 0; k < HT_PAIRS_LINE; k++) {
+			uint64_t home = ht_pairs_home(p, e[k].lo >> 20 << 3);
+			if (!e[k].lo || ((i - home) & p->mask) < ((i - line) & p->mask))
+				continue;
+			*hole = e[k];
+			e[k] = (struct ht_pair){0};
+			hole = &e[k];
+			line = i;
+			break;
 		}
+		if (!full)
+			return;
 	}
-	p->table[hole] = (struct ht_pair){0};
-	p->count--;
 }

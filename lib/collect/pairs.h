@@ -1,10 +1,12 @@
 /*
  * pairs: the live blocks of one image: address → (sequence number, time of birth).
  *
- * One flat open-addressing table, 16 bytes an entry, linear probing, deletion by shifting back, so no
- * tombstones. An entry packs address/8 (44 bits), sequence number (40) and birth in microseconds (44):
+ * One flat table of 16-byte entries in lines of four, a cache line each. All blocks of 64 neighbouring bytes have the
+ * same home line, as they mostly come and go together; what does not fit goes into the next line with room.
+ * An entry packs address/8 (44 bits), sequence number (40) and birth in microseconds (44):
  *	lo = address/8 << 20 | seq & 0xfffff      hi = seq >> 20 << 44 | birth
- * Invariant: an entry with lo == 0 is empty; between an entry's home and its place nothing is.
+ * Invariant: an entry with lo == 0 is empty; all lines between an entry's home and its place are full. So a look-up
+ * ends at the first line with room, and a removal moves something only when its line was full.
  * What does not fit (odd or huge addresses, over 2^40 births, the memory cap) is refused by
  * ht_pairs_room, and its block goes unpaired.
  */
@@ -20,8 +22,8 @@ struct ht_pair {
 };
 struct ht_pairs {
 	struct ht_pair *table;
-	uint64_t mask;	/* entries - 1; no table yet: 0 */
-	unsigned shift; /* 64 - log2(entries) */
+	uint64_t mask;	/* lines - 1; no table yet: 0 */
+	unsigned shift; /* 64 - log2(lines) */
 	uint64_t count, grow_at;
 	uint64_t *used, cap; /* bytes of all tables of the collector, and their limit */
 };
@@ -31,10 +33,20 @@ void ht_pairs_release(struct ht_pairs *p);
 /* Makes room for one more; false: the cap says no. */
 bool ht_pairs_grow(struct ht_pairs *p);
 
+#define HT_PAIRS_LINE 4
 static inline uint64_t ht_pairs_home(const struct ht_pairs *p, uint64_t address)
 {
-	uint64_t line = ((address >> 7) * 0x9e3779b97f4a7c15ull) >> p->shift;
-	return (line & ~3ull) | (address >> 5 & 3);
+	return ((address >> 6) * 0x9e3779b97f4a7c15ull) >> p->shift;
+}
+static inline struct ht_pair *ht_pairs_line(const struct ht_pairs *p, uint64_t line)
+{
+	return p->table + line * HT_PAIRS_LINE;
+}
+/* Which of a line's entries are of this address/8; 0 asks for the empty ones. */
+static inline unsigned ht_pairs_match(const struct ht_pair *e, uint64_t key)
+{
+	return (e[0].lo >> 20 == key) | (unsigned)(e[1].lo >> 20 == key) << 1 | (unsigned)(e[2].lo >> 20 == key) << 2 |
+	       (unsigned)(e[3].lo >> 20 == key) << 3;
 }
 static inline uint64_t ht_pair_seq(const struct ht_pair *e)
 {
@@ -48,22 +60,26 @@ static inline uint64_t ht_pair_birth(const struct ht_pair *e)
 static inline __attribute__((always_inline)) void ht_pairs_prefetch(const struct ht_pairs *p, uint64_t address)
 {
 	if (p->table)
-		__builtin_prefetch(&p->table[ht_pairs_home(p, address)], 1);
+		__builtin_prefetch(ht_pairs_line(p, ht_pairs_home(p, address)), 1);
 }
 
+/* The entry of an address that fits, or the empty one where it belongs. There must be a table. */
+static inline struct ht_pair *ht_pairs_seek(const struct ht_pairs *p, uint64_t address)
+{
+	for (uint64_t i = ht_pairs_home(p, address);; i = (i + 1) & p->mask) {
+		struct ht_pair *e = ht_pairs_line(p, i);
+		unsigned is = ht_pairs_match(e, address >> 3), empty = ht_pairs_match(e, 0);
+		if (__builtin_expect(is | empty, 1))
+			return e + __builtin_ctz(is ? is : empty);
+	}
+}
 /* The entry, or NULL. */
 static inline struct ht_pair *ht_pairs_find(const struct ht_pairs *p, uint64_t address)
 {
 	if (!p->table || address & 7 || address >> 47)
 		return NULL;
-	uint64_t key = address >> 3;
-	for (uint64_t i = ht_pairs_home(p, address);; i = (i + 1) & p->mask) {
-		struct ht_pair *e = &p->table[i];
-		if (!e->lo)
-			return NULL;
-		if (e->lo >> 20 == key)
-			return e;
-	}
+	struct ht_pair *e = ht_pairs_seek(p, address);
+	return e->lo ? e : NULL;
 }
 /* Can this block be added? Grows the table if need be. */
 static inline bool ht_pairs_room(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns)
@@ -72,16 +88,28 @@ static inline bool ht_pairs_room(struct ht_pairs *p, uint64_t address, uint64_t 
 		    !(birth_ns / HT_PAIR_TIME_NS >> 44);
 	return fits && (p->count < p->grow_at || ht_pairs_grow(p));
 }
+/* Fills the empty place that ht_pairs_seek found after ht_pairs_room. */
+static inline void ht_pairs_put(struct ht_pairs *p, struct ht_pair *e, uint64_t address, uint64_t seq, uint64_t birth_ns)
+{
+	e->lo = address >> 3 << 20 | (seq & 0xfffff);
+	e->hi = seq >> 20 << 44 | birth_ns / HT_PAIR_TIME_NS;
+	p->count++;
+}
 /* Needs ht_pairs_room, and an address that is not in the table. */
 static inline void ht_pairs_add(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns)
 {
-	uint64_t i = ht_pairs_home(p, address);
-	while (p->table[i].lo)
-		i = (i + 1) & p->mask;
-	p->table[i].lo = address >> 3 << 20 | (seq & 0xfffff);
-	p->table[i].hi = seq >> 20 << 44 | birth_ns / HT_PAIR_TIME_NS;
-	p->count++;
+	ht_pairs_put(p, ht_pairs_seek(p, address), address, seq, birth_ns);
 }
-void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e);
+/* A line that was full has room now: an entry behind it that was kept out of it moves in. */
+void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line);
+static inline void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e)
+{
+	uint64_t line = (uint64_t)(e - p->table) / HT_PAIRS_LINE;
+	bool full = !ht_pairs_match(ht_pairs_line(p, line), 0);
+	*e = (struct ht_pair){0};
+	p->count--;
+	if (__builtin_expect(full, 0))
+		ht_pairs_close_gap(p, line);
+}
 
 #endif

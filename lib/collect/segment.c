@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "collector.h"
@@ -95,11 +96,10 @@ void ht_host_replenish(struct ht_collector *c, struct ht_host *h)
 	for (uint32_t i = 0; i < h->spare_count; i++)
 		spare += HT_LOAD_RELAXED(&ht_host_slot(h, h->spares[i])->state) == HT_SLOT_SPARE;
 	if (spare * 2 < h->spare_target && h->spare_target < MOST_SPARES && h->lanes)
-		h->spare_target *= 2; /* threads come in crowds */
+		h->spare_target *= spare || h->spare_target * 4 > MOST_SPARES ? 2 : 4; /* threads come in crowds */
 	/* slots that were claimed and never written to stay in the list: it may be longer than the target */
 	while (spare < h->spare_target && h->spare_count < h->slot_count && add_spare(c, h))
 		spare++;
-	HT_STORE_RELAXED(&h->seg->spare_count, spare);
 }
 
 static void count_losses(struct ht_trace_totals *t, const struct ht_slot *s)
@@ -194,6 +194,15 @@ static uint32_t options_of(const struct ht_collector *c)
 	return o;
 }
 
+/* Of one image: the images of a trace choose apart, and the same again when the seed is given. */
+static uint64_t seed_of(const struct ht_collector *c)
+{
+	uint64_t seed = c->settings->sample_seed;
+	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = (uint64_t)getpid() << 32 ^ ht_clock_ticks();
+	return seed + ((uint64_t)c->next_view << 32);
+}
+
 static void fill_header(struct ht_collector *c, struct ht_host *h)
 {
 	struct ht_segment *s = h->seg;
@@ -202,6 +211,8 @@ static void fill_header(struct ht_collector *c, struct ht_host *h)
 	s->slots_offset = h->slots_offset;
 	s->options = options_of(c);
 	s->stack_depth = c->settings->stack_depth;
+	s->sample_bytes = c->settings->sample_bytes;
+	s->sample_seed = seed_of(c);
 	s->image_token = ++c->next_view;
 	s->tick = HT_TICK_STALE;
 	s->control = HT_CONTROL_RUN;

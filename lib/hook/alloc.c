@@ -6,8 +6,8 @@
  * death of a block is in some ring before its address can be born again. realloc is two halves, the first
  * taken back when it fails.
  */
-#include "hook.h"
 #include "hook_new.h"
+#include "sample.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -26,9 +26,35 @@
 		return p_;                                                                         \
 	} while (0)
 
+/* In front of every birth. Not READY: early or off, or sampling, and then nearly always nothing but the real call. */
+#define ENTRY(size, early, real_call)                                          \
+	do {                                                                   \
+		if (HT_UNLIKELY(ht_state != HT_READY)) {                       \
+			if (HT_UNLIKELY(ht_state != HT_SAMPLING))              \
+				return early;                                  \
+			if (HT_LIKELY(ht_sample_passes(size)))                 \
+				return real_call;                              \
+		}                                                              \
+	} while (0)
+
+/* Has the last event found room? Compares with what it was before. */
+HT_INLINE uint32_t losses_now(void)
+{
+	return ht_self.thread ? ht_self.thread->losses : 0;
+}
+
+HT_INLINE bool noted_since(uint32_t losses)
+{
+	return ht_self.thread && losses == ht_self.thread->losses;
+}
+
 static HT_COLD void birth_cold(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
 {
 	int e = errno;
+	bool sampled = p && ht_process.options & HT_OPT_SAMPLED;
+	if (ht_process.options & HT_OPT_PAUSED || (sampled && !ht_sample_admit(p)))
+		return;
+	uint32_t losses = losses_now();
 	struct ht_note n = {.op = p ? op : HT_REC_FAILED, .flags = HT_REC_STACK, .address = (uint64_t)p, .size = size,
 			    .extra = extra};
 	if (!(ht_process.options & HT_OPT_STAMP_COARSE))
@@ -36,13 +62,16 @@ static HT_COLD void birth_cold(unsigned op, void *p, size_t size, uint64_t extra
 	if (extra)
 		n.flags |= HT_REC_EXTRA;
 	ht_event(&n, from);
+	if (sampled && !noted_since(losses))
+		ht_sample_remove(p);
 	errno = e;
 }
 
 HT_INLINE void birth(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
 {
 	struct ht_thread *t = ht_self.thread;
-	if (HT_LIKELY(t && t->gate == HT_GATE_OPEN && p && !extra && !(ht_process.options & HT_OPT_STAMP_COARSE))) {
+	if (HT_LIKELY(t && t->gate == HT_GATE_OPEN && p && !extra &&
+		      !(ht_process.options & (HT_OPT_STAMP_COARSE | HT_OPT_PAUSED | HT_OPT_SAMPLED)))) {
 		ht_hold(t, from);
 		ht_note_birth(t, op, (uint64_t)p, size, from);
 		ht_leave(t);
@@ -61,14 +90,22 @@ static HT_COLD void *malloc_early(size_t size)
 	EARLY_BIRTH(HT_REC_MALLOC, size, 0, ht_real.malloc(size), 16);
 }
 
-HT_EXPORT void *malloc(size_t size)
+/* The four that programs live on have no frame of their own: out of the sample they are a few instructions and a jump.
+ * To note, they jump, too (CMakeLists.txt sees to it), so that NAME_noted finds the program's call in its own frame. */
+#define NOTED __attribute__((noinline))
+
+static NOTED void *malloc_noted(size_t size)
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return malloc_early(size);
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.malloc(size);
 	birth(HT_REC_MALLOC, p, size, 0, &from);
 	return p;
+}
+
+HT_EXPORT void *malloc(size_t size)
+{
+	ENTRY(size, malloc_early(size), ht_real.malloc(size));
+	return malloc_noted(size);
 }
 
 static HT_COLD void *calloc_early(size_t n, size_t size)
@@ -79,17 +116,21 @@ static HT_COLD void *calloc_early(size_t n, size_t size)
 	EARLY_BIRTH(HT_REC_CALLOC, bytes, 0, ht_real.calloc(n, size), 16);
 }
 
-HT_EXPORT void *calloc(size_t n, size_t size)
+static NOTED void *calloc_noted(size_t n, size_t size, size_t bytes)
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return calloc_early(n, size);
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.calloc(n, size);
+	birth(HT_REC_CALLOC, p, bytes, 0, &from);
+	return p;
+}
+
+HT_EXPORT void *calloc(size_t n, size_t size)
+{
 	size_t bytes;
 	if (HT_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
 		bytes = SIZE_MAX;
-	birth(HT_REC_CALLOC, p, bytes, 0, &from);
-	return p;
+	ENTRY(bytes, calloc_early(n, size), ht_real.calloc(n, size));
+	return calloc_noted(n, size, bytes);
 }
 
 #define ALIGNED(name, align, size, call, params)                                \
@@ -102,8 +143,7 @@ HT_EXPORT void *calloc(size_t n, size_t size)
 
 ALIGNED(memalign, align, size, ht_real.memalign(align, size), (size_t align, size_t size))
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return memalign_early(align, size);
+	ENTRY(size, memalign_early(align, size), ht_real.memalign(align, size));
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.memalign(align, size);
 	birth(HT_REC_ALIGNED, p, size, align, &from);
@@ -112,8 +152,7 @@ ALIGNED(memalign, align, size, ht_real.memalign(align, size), (size_t align, siz
 
 ALIGNED(aligned_alloc, align, size, ht_real.aligned_alloc(align, size), (size_t align, size_t size))
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return aligned_alloc_early(align, size);
+	ENTRY(size, aligned_alloc_early(align, size), ht_real.aligned_alloc(align, size));
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.aligned_alloc(align, size);
 	birth(HT_REC_ALIGNED, p, size, align, &from);
@@ -122,8 +161,7 @@ ALIGNED(aligned_alloc, align, size, ht_real.aligned_alloc(align, size), (size_t 
 
 ALIGNED(valloc, 0, size, ht_real.valloc(size), (size_t size))
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return valloc_early(size);
+	ENTRY(size, valloc_early(size), ht_real.valloc(size));
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.valloc(size);
 	birth(HT_REC_ALIGNED, p, size, 0, &from);
@@ -132,8 +170,7 @@ ALIGNED(valloc, 0, size, ht_real.valloc(size), (size_t size))
 
 ALIGNED(pvalloc, 0, size, ht_real.pvalloc(size), (size_t size))
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return pvalloc_early(size);
+	ENTRY(size, pvalloc_early(size), ht_real.pvalloc(size));
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.pvalloc(size);
 	birth(HT_REC_ALIGNED, p, size, 0, &from);
@@ -152,8 +189,8 @@ static HT_COLD int posix_memalign_early(void **out, size_t align, size_t size, u
 
 HT_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
-	if (HT_UNLIKELY(ht_state != HT_READY))
-		return posix_memalign_early(out, align, size, (uint64_t)__builtin_return_address(0));
+	ENTRY(size, posix_memalign_early(out, align, size, (uint64_t)__builtin_return_address(0)),
+	      ht_real.posix_memalign(out, align, size));
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	int rc = ht_real.posix_memalign(out, align, size);
 	birth(HT_REC_ALIGNED, rc == 0 ? *out : NULL, size, align, &from);
@@ -203,19 +240,29 @@ static HT_COLD bool free_early(const void *p, uint64_t pc)
 /* The test that all kinds of free share: 1 forward only, 2 nothing at all, 0 note and forward. */
 HT_INLINE unsigned death_gate(const void *p, uint64_t pc)
 {
-	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p)))
-		return free_early(p, pc) ? 2 : 1;
+	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p))) {
+		if (HT_UNLIKELY(ht_state != HT_SAMPLING))
+			return free_early(p, pc) ? 2 : 1;
+		if (HT_LIKELY(!ht_sample_dies(p)))
+			return ht_arena_owns(p) ? 2 : 1;
+		return 0;
+	}
 	return p && HT_LIKELY(p != ht_self.deleting) ? 0 : 1;
+}
+
+static NOTED void free_noted(void *p)
+{
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	death(HT_REC_FREE, p, &from);
+	ht_real.free(p);
 }
 
 HT_EXPORT void free(void *p)
 {
 	unsigned gate = death_gate(p, (uint64_t)__builtin_return_address(0));
-	if (HT_LIKELY(gate == 0)) {
-		struct ht_unwind_state from = HT_CALLER_STATE();
-		death(HT_REC_FREE, p, &from);
-	}
-	if (gate != 2)
+	if (HT_LIKELY(gate == 0))
+		free_noted(p);
+	else if (gate != 2)
 		ht_real.free(p);
 }
 
@@ -261,19 +308,23 @@ HT_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 static void new_born(void *p, size_t size, size_t align, uint64_t born_before, const struct ht_unwind_state *from)
 {
 	struct ht_thread *t = ht_self.thread;
-	if (ht_state != HT_READY || (t && t->births != born_before && t->last_birth == (uint64_t)p))
+	if (ht_state == HT_SAMPLING && (ht_self.sampler.left != born_before || ht_sample_passes(size)))
+		return; /* it came to malloc, which has drawn for it; or it is not in the sample */
+	if (!ht_recording() || (t && t->births != born_before && t->last_birth == (uint64_t)p))
 		return;
 	birth(HT_REC_NEW, p, size, align, from);
 }
 
 static uint64_t new_births(void)
 {
+	if (ht_state == HT_SAMPLING)
+		return ht_self.sampler.left;
 	return ht_self.thread ? ht_self.thread->births : 0;
 }
 
 static void new_died(void *p, const struct ht_unwind_state *from)
 {
-	if (ht_state != HT_READY || !p)
+	if (!ht_recording() || !p || (ht_state == HT_SAMPLING && !ht_sample_dies(p)))
 		return;
 	death(HT_REC_DELETE, p, from);
 	ht_self.deleting = p;
@@ -331,7 +382,7 @@ static HT_COLD void *realloc_early(void *p, size_t size, uint64_t pc)
 static HT_COLD void realloc_null(void *p, size_t size, bool noted, const struct ht_unwind_state *from)
 {
 	int e = errno;
-	if (p && size != 0 && noted) {
+	if (p && size != 0 && noted && (!(ht_process.options & HT_OPT_SAMPLED) || ht_sample_admit(p))) {
 		struct ht_note undo = {.op = HT_REC_REALLOC_UNDO};
 		ht_event(&undo, from);
 	}
@@ -342,19 +393,32 @@ static HT_COLD void realloc_null(void *p, size_t size, bool noted, const struct 
 	errno = e;
 }
 
-HT_EXPORT void *realloc(void *p, size_t size)
+static NOTED void *realloc_noted(void *p, size_t size, bool dies, bool is_born)
 {
-	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p)))
-		return ht_arena_owns(p) ? realloc_arena(p, size)
-					: realloc_early(p, size, (uint64_t)__builtin_return_address(0));
 	struct ht_unwind_state from = HT_CALLER_STATE();
-	uint32_t losses = ht_self.thread ? ht_self.thread->losses : 0;
-	if (p)
+	uint32_t losses = losses_now();
+	if (dies)
 		death(HT_REC_REALLOC_FREE, p, &from);
 	void *q = ht_real.realloc(p, size);
-	if (HT_LIKELY(q != NULL))
+	if (HT_UNLIKELY(!q))
+		realloc_null(p, size, dies && noted_since(losses), &from);
+	else if (is_born)
 		birth(HT_REC_REALLOC, q, size, 0, &from);
-	else
-		realloc_null(p, size, ht_self.thread && losses == ht_self.thread->losses, &from);
 	return q;
+}
+
+HT_EXPORT void *realloc(void *p, size_t size)
+{
+	bool dies = p != NULL, is_born = true;
+	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p))) {
+		if (ht_arena_owns(p))
+			return realloc_arena(p, size);
+		if (ht_state != HT_SAMPLING)
+			return realloc_early(p, size, (uint64_t)__builtin_return_address(0));
+		dies = ht_sample_dies(p);
+		is_born = !ht_sample_passes(size);
+		if (HT_LIKELY(!dies && !is_born))
+			return ht_real.realloc(p, size);
+	}
+	return realloc_noted(p, size, dies, is_born);
 }

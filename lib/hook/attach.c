@@ -191,7 +191,7 @@ static bool map_segment(int fd, uint64_t bytes)
 	}
 	HT_SYSCALL3(SYS_madvise, at, bytes, MADV_DONTDUMP);
 	ht_process.seg = seg;
-	ht_process.options = seg->options;
+	ht_process.options = seg->options | (seg->sample_bytes ? HT_OPT_SAMPLED : 0);
 	ht_process.stack_depth = seg->stack_depth && seg->stack_depth < HT_DEPTH_MAX ? seg->stack_depth : HT_DEPTH_MAX;
 	return true;
 }
@@ -323,5 +323,6 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 	t->gate = (uint64_t)__builtin_frame_address(0);
 	ht_early_flush(t);
 	ht_leave(t);
-	HT_STORE_RELAXED(&ht_state, ht_process.options & HT_OPT_ALLOC ? HT_READY : HT_OFF);
+	uint32_t ready = ht_process.options & HT_OPT_SAMPLED ? HT_SAMPLING : HT_READY;
+	HT_STORE_RELAXED(&ht_state, ht_process.options & HT_OPT_ALLOC ? ready : HT_OFF);
 }

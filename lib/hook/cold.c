@@ -18,8 +18,10 @@ void ht_turn_off(enum ht_off_reason reason)
 /* The thread was thrown out of the hook: what it was writing was never there, the cached stack is unknown. */
 static void heal(struct ht_thread *t)
 {
-	if (t->w.moving)
-		t->w.base = NULL; /* between two rings: this slot is of no more use */
+	if (t->w.moving) { /* between two rings: this slot is of no more use */
+		t->w.base = NULL;
+		t->w.limit = 0;
+	}
 	t->u.depth = t->u.extras = 0;
 	t->mirror_base = 0;
 	t->nested = false;
@@ -59,6 +61,7 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 		if (ht_unwind_sees_hook(&t->u, from)) {
 			t->w.slot->counted++;
 			t->w.slot->lost[HT_RING_LOST_NESTED]++;
+			t->losses++;
 			return NULL;
 		}
 	} else {
@@ -79,7 +82,7 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 HT_COLD void ht_event_cold(const struct ht_note *n, const struct ht_unwind_state *from)
 {
 	struct ht_capture c;
-	if (ht_state != HT_READY)
+	if (!ht_recording())
 		return;
 	struct ht_thread *t = ht_enter_cold(from, &c);
 	if (!t)

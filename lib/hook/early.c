@@ -2,7 +2,7 @@
  * early: before the constructor. A small arena serves what the search for the real functions may ask for, and events of
  * other constructors and of the loader are kept, in order, until there is a ring.
  */
-#include "hook.h"
+#include "sample.h"
 
 /* Blocks are never taken back; each has its size 16 bytes before it. Recognised by address for ever. */
 uint8_t ht_arena[64 << 10] __attribute__((aligned(16)));
@@ -48,6 +48,8 @@ HT_COLD void ht_early_flush(struct ht_thread *t)
 	uint32_t n = early_count, kept = n < EARLY ? n : EARLY;
 	for (uint32_t i = 0; i < kept; i++) {
 		const struct early *e = &early[i];
+		if (ht_process.options & HT_OPT_SAMPLED && !ht_sample_early(e->op, e->address, e->size))
+			continue;
 		struct ht_note note = {.op = e->op, .flags = HT_REC_STACK, .address = (uint64_t)e->address,
 				       .size = e->size, .extra = e->extra};
 		if (e->op <= HT_REC_REALLOC || e->op == HT_REC_FAILED)

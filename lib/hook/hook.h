@@ -16,12 +16,21 @@
 #define HT_HOOK_H
 
 #include "ring_writer.h"
+#include "sampler.h"
 #include "unwinder.h"
 
-enum ht_state { HT_READY = 0, HT_START = 1, HT_OFF = 2 };
+enum ht_state { HT_READY = 0, HT_SAMPLING = 1, HT_START = 2, HT_OFF = 3 };
 extern uint32_t ht_state; /* tested first by every hook; hidden, PC-relative */
+HT_INLINE bool ht_recording(void)
+{
+	return ht_state <= HT_SAMPLING;
+}
 
 #define HT_GATE_OPEN 1
+#define HT_TICK_NEVER (1ull << 32) /* no tick of the segment equals it */
+#define HT_TOLD 64
+#define HT_OPT_PAUSED (1u << 31) /* in ht_process.options alone: births are not noted, by heaptide_pause */
+#define HT_OPT_SAMPLED (1u << 30) /* there alone, too: births and deaths come from the sample */
 #define HT_THREAD_MAGIC 0x6864616572687468ull
 
 struct ht_thread {
@@ -29,7 +38,8 @@ struct ht_thread {
 	uint64_t magic;		/* 0 after a fork wiped it */
 	struct ht_ring_writer w, handler; /* the second for signal handlers that interrupt a note */
 	struct ht_unwinder u;
-	uint32_t tick;		/* as of the last stamp */
+	uint64_t tick;		/* as of the last stamp; HT_TICK_NEVER = whoever is next stamps */
+	uint32_t plain_depth;	/* deeper stacks are not written the short way; 0 while the mirror is cut */
 	uint32_t generation[2];	/* last one written, to each ring */
 	uint32_t mirror_base;	/* frames below this index are not known to the collector */
 	uint32_t losses;	/* notes that found no room; tells realloc whether there is something to take back */
@@ -37,13 +47,15 @@ struct ht_thread {
 	uint64_t last_birth;	/* address; tells operator new whether malloc has noted its block */
 	bool nested;		/* noting an event that interrupted another; of no meaning while the gate is open */
 	uint64_t nested_sp;	/* like the gate, of that event */
+	uint64_t told[HT_TOLD]; /* hashes of strings that the collector knows from this thread */
 };
 struct ht_context {
 	struct ht_thread thread;
 	struct ht_stack stack;
 };
 
-struct ht_self { /* all the thread-local storage there is: 48 bytes */
+struct ht_self { /* all the thread-local storage there is: 64 bytes */
+	struct ht_sampler sampler;
 	struct ht_thread *thread;
 	uint64_t serial;	/* of the slot; survives a fork, unlike *thread */
 	uint64_t fork_token;	/* of the last FORK record this thread wrote */

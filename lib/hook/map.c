@@ -20,7 +20,7 @@ HT_INLINE bool wanted(void)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	return ht_state == HT_READY && (ht_process.options & HT_OPT_MAP);
+	return ht_recording() && (ht_process.options & HT_OPT_MAP);
 }
 
 HT_EXPORT void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t off)

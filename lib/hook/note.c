@@ -1,7 +1,6 @@
 /*
- * note: from an event to a record in the thread's ring. ht_note is the hot path: capture the stack, stamp,
- * reserve, write, commit. Everything that happens once in a thousand events is a cold function
- * beside it.
+ * note: from an event to a record in the thread's ring: capture the stack, stamp, reserve, write, commit.
+ * write_hot is the way of nearly all events; everything else is write_event's, a cold function beside it.
  */
 #include "hook.h"
 
@@ -92,6 +91,7 @@ static HT_COLD void lose(struct ht_thread *t, enum ht_ring_lost why)
 	writer(t)->slot->counted++;
 	writer(t)->slot->lost[why]++;
 	t->losses++;
+	t->tick = HT_TICK_NEVER; /* the stamp that others would inherit may be what was lost */
 	t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
 	if (HT_LOAD_RELAXED(&t->w.seg->control) != HT_CONTROL_RUN)
 		ht_turn_off(HT_OFF_STOPPED);
@@ -161,14 +161,15 @@ static HT_COLD bool write_wide(struct ht_thread *t, const struct ht_note *n, con
 	return true;
 }
 
-static HT_COLD void write_generation(struct ht_thread *t)
+static HT_COLD bool write_generation(struct ht_thread *t)
 {
 	uint32_t now = HT_LOAD_RELAXED(&ht_unwind_generation);
 	uint64_t *p = ht_ring_reserve(writer(t), 16, may_wait(t));
 	if (!p)
-		return;
+		return false;
 	p[1] = t->generation[t->nested] = now;
 	ht_ring_commit(writer(t), p, 16, HT_REC_GENERATION);
+	return true;
 }
 
 /* Any event, on either ring. */
@@ -178,23 +179,26 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 	unsigned flags = n->flags & ~(unsigned)HT_REC_STACK, has = ht_record_words[n->op];
 	struct frames f = {0, 0, 0, 0};
 	if (c) {
-		if (t->generation[t->nested] != t->u.generation)
-			write_generation(t);
+		if (t->generation[t->nested] != t->u.generation && !write_generation(t)) {
+			lose(t, HT_RING_LOST_FULL); /* a frame of the new generation must not come before it */
+			return;
+		}
 		f.flags = HT_REC_STACK;
 		f.first = f.kept = c->kept;
 		f.count = c->depth - c->kept;
 		if (!c->kept || c->aside || t->mirror_base || c->depth > ht_process.stack_depth || f.kept > UINT16_MAX)
 			choose_frames(t, c, &f);
+		t->plain_depth = t->mirror_base || ht_process.options & HT_OPT_SELF_CHECK ? 0 : ht_process.stack_depth;
 	}
 	/* Whoever does not stamp inherits its ring's last stamp, which is at most one tick old. */
 	uint32_t tick = HT_LOAD_RELAXED(&t->w.seg->tick);
 	uint64_t ticks = 0;
-	if (t->nested || tick != t->tick || tick == HT_TICK_STALE)
+	if (t->nested || tick != t->tick)
 		flags |= HT_REC_STAMP;
 	if (flags & HT_REC_STAMP) {
 		ticks = clock_now();
 		if (!t->nested)
-			t->tick = tick;
+			t->tick = tick != HT_TICK_STALE ? tick : HT_TICK_NEVER;
 	}
 	flags |= f.flags;
 	if (n->size > UINT16_MAX)
@@ -219,49 +223,6 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 		lose(t, HT_RING_LOST_FULL);
 }
 
-/* The way of nearly all events: a stack of which a part was kept, one word a frame, room in the ring. */
-HT_INLINE void write_hot(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c, unsigned flags,
-			 unsigned has)
-{
-	uint32_t count = 0;
-	uint32_t tick = HT_LOAD_RELAXED(&t->w.seg->tick);
-	uint64_t ticks = 0;
-	if (c) {
-		count = c->depth - c->kept;
-		if (HT_UNLIKELY(!c->kept || c->aside || c->depth > ht_process.stack_depth ||
-				(t->mirror_base | (t->generation[0] ^ t->u.generation)) != 0)) {
-			write_event(t, n, c);
-			return;
-		}
-	}
-	if (HT_UNLIKELY(tick != t->tick || tick == HT_TICK_STALE || n->size > UINT16_MAX)) {
-		if (!(flags & HT_REC_STAMP) || n->size > UINT16_MAX) {
-			write_event(t, n, c);
-			return;
-		}
-		t->tick = tick;
-	}
-	if (flags & HT_REC_STAMP)
-		ticks = clock_now();
-	struct frames f = {c ? c->kept : 0, count, c ? c->kept : 0, flags};
-	uint64_t bytes = 8 * (1 + (uint64_t)count + !!(flags & HT_REC_STAMP) + (has & HT_HAS_ADDRESS));
-	uint64_t *p = ht_ring_reserve(&t->w, bytes, !(ht_process.options & HT_OPT_DROP));
-	if (HT_UNLIKELY(!p)) {
-		lose(t, HT_RING_LOST_FULL);
-		return;
-	}
-	uint64_t *q = p + 1;
-	if (flags & HT_REC_STAMP)
-		*q++ = ticks;
-	if (has & HT_HAS_ADDRESS)
-		*q++ = n->address;
-	if (HT_UNLIKELY(!write_frames(t->u.stack, &f, flags, q))) {
-		write_event(t, n, c);
-		return;
-	}
-	t->w.slot->counted++; /* next to the commit, so that what is thrown out before it is neither */
-	ht_ring_commit(&t->w, p, bytes, word0(n, &f, flags));
-}
 
 static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, const struct ht_unwind_state *from)
 {
@@ -272,18 +233,21 @@ static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, 
 		t->w.slot->self_differences++;
 }
 
-HT_INLINE void capture(struct ht_thread *t, const struct ht_unwind_state *from, struct ht_capture *c)
+HT_INLINE void capture(struct ht_thread *t, const struct ht_unwind_state *from, uint64_t plain, struct ht_capture *c)
 {
-	ht_unwind_capture(&t->u, from, t, c);
+	if (plain)
+		*c = (struct ht_capture){.kept = (uint32_t)plain, .depth = (uint32_t)(plain >> 32), .end = t->u.end};
+	else
+		ht_unwind_capture(&t->u, from, t, c);
 	if (HT_UNLIKELY(ht_process.options & HT_OPT_SELF_CHECK))
 		self_check(t, c, from);
 }
 
 void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwind_state *from)
 {
-	struct ht_capture c;
+	struct ht_capture c = {0};
 	if (n->flags & HT_REC_STACK)
-		capture(t, from, &c);
+		capture(t, from, 0, &c);
 	write_event(t, n, n->flags & HT_REC_STACK ? &c : NULL);
 }
 
@@ -292,32 +256,82 @@ void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct
 	write_event(t, n, n->flags & HT_REC_STACK ? c : NULL);
 }
 
+/* ---- the way of nearly all events ---- */
+
+static HT_COLD void write_rare(struct ht_thread *t, unsigned op, unsigned flags, uint64_t address, uint64_t size,
+			       const struct ht_unwind_state *from, uint64_t plain)
+{
+	struct ht_note n = {.op = op, .flags = flags, .address = address, .size = size};
+	struct ht_capture c;
+	if (flags & HT_REC_STACK)
+		capture(t, from, plain, &c);
+	write_event(t, &n, flags & HT_REC_STACK ? &c : NULL);
+}
+
+/* plain: as ht_unwind_capture_plain has it. Everything stays in registers; flags is a constant. That the depth limit holds,
+ * that the mirror is whole and that nothing is to be checked is all in plain_depth; a new generation or a loss begin
+ * with a stack of which nothing was kept. */
+HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint64_t address, uint64_t size,
+			 const struct ht_unwind_state *from)
+{
+	uint64_t plain = 0, kept = 0, depth = 0, tick = HT_LOAD_RELAXED(&t->w.seg->tick);
+	if (flags & HT_REC_STACK) {
+		plain = ht_unwind_capture_plain(&t->u, from);
+		kept = (uint32_t)plain;
+		depth = plain >> 32;
+		if (HT_UNLIKELY(depth - 1 >= t->plain_depth)) /* 0, too */
+			goto rare;
+	}
+	if (HT_UNLIKELY(size > UINT16_MAX || (!(flags & HT_REC_STAMP) && tick != t->tick)))
+		goto rare;
+	uint64_t bytes = 8 * (2 + !!(flags & HT_REC_STAMP) + depth - kept);
+	uint64_t *p = ht_ring_reserve(&t->w, bytes, !(ht_process.options & HT_OPT_DROP)), *q = p + 1;
+	if (HT_UNLIKELY(!p)) {
+		lose(t, HT_RING_LOST_FULL);
+		return;
+	}
+	if (flags & HT_REC_STAMP) {
+		t->tick = HT_LIKELY(tick != HT_TICK_STALE) ? tick : HT_TICK_NEVER;
+		*q++ = clock_now();
+	}
+	*q++ = address;
+	if (flags & HT_REC_STACK) {
+		const uint64_t *pc = t->u.stack->pc, *sp = t->u.stack->sp;
+		uint64_t bad = 0;
+		for (uint64_t i = depth; i-- > kept;) { /* kept >= 2 */
+			uint64_t delta = sp[i - 2] - sp[i - 1];
+			bad |= delta;
+			*q++ = pc[i] | delta << 45; /* delta / 8 above pc:47 and guess:1 */
+		}
+		if (HT_UNLIKELY(bad >> 19)) /* a multiple of 8 it is: plain rows are */
+			goto rare;
+	}
+	t->w.slot->counted++; /* next to the commit, so that what is thrown out before it is neither */
+	ht_ring_commit(&t->w, p, bytes, op | flags << 8 | (depth - kept) << 16 | kept << 32 | size << 48);
+	return;
+rare:
+	write_rare(t, op, flags, address, size, from, plain);
+}
+
 void ht_note_birth(struct ht_thread *t, unsigned op, uint64_t address, uint64_t size, const struct ht_unwind_state *from)
 {
-	struct ht_note n = {.op = op, .flags = HT_REC_STACK | HT_REC_STAMP, .address = address, .size = size};
-	struct ht_capture c;
-	capture(t, from, &c);
-	write_hot(t, &n, &c, HT_REC_STACK | HT_REC_STAMP, HT_HAS_ADDRESS | HT_HAS_SIZE);
+	write_hot(t, op, HT_REC_STACK | HT_REC_STAMP, address, size, from);
 }
 
 void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp, const struct ht_unwind_state *from)
 {
-	struct ht_note n = {.op = op, .flags = stamp ? HT_REC_STACK | HT_REC_STAMP : HT_REC_STACK, .address = address};
-	struct ht_capture c;
-	capture(t, from, &c);
 	if (stamp)
-		write_hot(t, &n, &c, HT_REC_STACK | HT_REC_STAMP, HT_HAS_ADDRESS);
+		write_hot(t, op, HT_REC_STACK | HT_REC_STAMP, address, 0, from);
 	else
-		write_hot(t, &n, &c, HT_REC_STACK, HT_HAS_ADDRESS);
+		write_hot(t, op, HT_REC_STACK, address, 0, from);
 }
 
 void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp)
 {
-	struct ht_note n = {.op = op, .flags = stamp ? HT_REC_STAMP : 0, .address = address};
 	if (stamp)
-		write_hot(t, &n, NULL, HT_REC_STAMP, HT_HAS_ADDRESS);
+		write_hot(t, op, HT_REC_STAMP, address, 0, NULL);
 	else
-		write_hot(t, &n, NULL, 0, HT_HAS_ADDRESS);
+		write_hot(t, op, 0, address, 0, NULL);
 }
 
 void ht_note_name(struct ht_thread *t, const char *name)

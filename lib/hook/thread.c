@@ -5,7 +5,7 @@
  * creator are known, and the thread's normal end is seen. The wrapper's arguments wait in a small fixed pool;
  * when that is full the thread starts without us and introduces itself with its first event.
  */
-#include "hook.h"
+#include "sample.h"
 
 #include <linux/seccomp.h>
 #include <link.h>
@@ -24,7 +24,7 @@ static struct start {
 static void note_exit(void)
 {
 	struct ht_thread *t = ht_self.thread;
-	if (ht_state != HT_READY || !t || t->magic != HT_THREAD_MAGIC)
+	if (!ht_recording() || !t || t->magic != HT_THREAD_MAGIC)
 		return;
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	struct ht_note n = {.op = HT_REC_THREAD_EXIT, .flags = HT_REC_STAMP};
@@ -40,7 +40,7 @@ static void *run_thread(void *p)
 	ht_self.start_routine = (uint64_t)routine;
 	ht_self.serial = s->creator; /* until the claim gives this thread its own */
 	HT_STORE_RELEASE(&s->taken, 0);
-	if (ht_state == HT_READY && !ht_self.thread)
+	if (ht_recording() && !ht_self.thread)
 		ht_claim(false);
 	void *result = routine(arg);
 	note_exit();
@@ -63,7 +63,7 @@ HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(vo
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	if (HT_UNLIKELY(ht_state != HT_READY || !(ht_process.options & HT_OPT_THREAD)))
+	if (HT_UNLIKELY(!ht_recording() || !(ht_process.options & HT_OPT_THREAD)))
 		return ht_real.pthread_create(thread, attr, routine, arg);
 	struct start *s = NULL;
 	for (unsigned i = 0; i < STARTS && !s; i++)
@@ -91,7 +91,7 @@ HT_EXPORT int pthread_setname_np(uintptr_t thread, const char *name)
 		ht_real_resolve();
 	int rc = ht_real.pthread_setname_np(thread, name);
 	/* a name for another thread is read by the collector from /proc, later */
-	if (rc == 0 && ht_state == HT_READY && thread == (uintptr_t)__builtin_thread_pointer()) {
+	if (rc == 0 && ht_recording() && thread == (uintptr_t)__builtin_thread_pointer()) {
 		struct ht_unwind_state from = HT_CALLER_STATE();
 		struct ht_thread *t = ht_enter(&from);
 		if (t) {
@@ -114,10 +114,10 @@ HT_EXPORT int prctl(int option, ...)
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
 	/* Strict seccomp kills on every system call but four: from here on not one of ours. */
-	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT && ht_state == HT_READY)
+	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT && ht_recording())
 		ht_turn_off(HT_OFF_SECCOMP);
 	int rc = ht_real.prctl(option, a[0], a[1], a[2], a[3]);
-	if (rc == 0 && option == PR_SET_NAME && ht_state == HT_READY) {
+	if (rc == 0 && option == PR_SET_NAME && ht_recording()) {
 		struct ht_unwind_state from = HT_CALLER_STATE();
 		struct ht_thread *t = ht_enter(&from);
 		if (t) {
@@ -147,7 +147,7 @@ HT_EXPORT int fork(void)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	if (ht_state != HT_READY || !(ht_process.options & HT_OPT_FOLLOW_FORK))
+	if (!ht_recording() || !(ht_process.options & HT_OPT_FOLLOW_FORK))
 		return ht_real.fork();
 	/* The child's first event names this record: what was live here, it inherits. */
 	struct ht_unwind_state from = HT_CALLER_STATE();
@@ -157,7 +157,9 @@ HT_EXPORT int fork(void)
 	ht_event(&n, &from);
 	ht_self.fork_token = token;
 	int pid = ht_real.fork();
-	if (pid != 0 && ht_state == HT_READY)
+	if (pid == 0)
+		ht_sample_forked(token);
+	if (pid != 0 && ht_recording())
 		note_child(token, pid, &from);
 	return pid;
 }
@@ -174,7 +176,7 @@ HT_EXPORT int dlclose(void *handle)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	if (ht_state != HT_READY)
+	if (!ht_recording())
 		return ht_real.dlclose(handle);
 	unsigned long long before = 0, after = 0;
 	dl_iterate_phdr(count_unloads, &before);

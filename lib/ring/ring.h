@@ -74,7 +74,6 @@ struct ht_slot {
 	uint64_t counted;  /* events that should be in the trace */
 	uint32_t waiting;  /* 1: sleeps on tail, wake it */
 	uint32_t starving; /* it wants a bigger ring: went over half full */
-	uint64_t generation_seen;
 	/* the collector writes */
 	uint64_t tail __attribute__((aligned(64))); /* futex on its low half */
 	uint64_t offer;	   /* 0 or offset of a bigger ring | log2(size) */
@@ -85,7 +84,7 @@ struct ht_slot {
 	uint64_t serial;   /* of the thread, unique in the trace: by the collector */
 	uint64_t fork_token; /* the parent's FORK record that led here, 0 = unknown */
 	uint64_t ring_offset;
-	uint32_t ring_size, reserved;
+	uint32_t ring_size;
 	uint64_t parent_serial; /* the slot serial that the forking thread had, 0 = none */
 	uint64_t handler_of;	/* the serial of the slot whose thread this slot's events belong to; 0 = its own */
 	/* the thread counts */
@@ -101,12 +100,12 @@ struct ht_segment {
 	uint32_t options;     /* enum ht_seg_option */
 	uint32_t stack_depth; /* new frames written per record at most */
 	uint64_t image_token; /* names the segment in diagnostics */
-	uint64_t reserved[2];
+	uint64_t sample_bytes; /* 0: every allocation */
+	uint64_t sample_seed;
 	/* the collector writes */
 	uint32_t tick __attribute__((aligned(64))); /* changes each millisecond while rings move, HT_TICK_STALE before sleep */
 	uint32_t control;			    /* enum ht_control */
 	uint32_t heartbeat;			    /* changes at least every 50 ms while the collector lives */
-	uint32_t spare_count;			    /* hint */
 	/* both: futex word. 1 = the collector sleeps; a producer that needs it swaps 0 in and wakes */
 	uint32_t sleeping __attribute__((aligned(64)));
 	/* the target: process-wide facts */
@@ -177,9 +176,15 @@ enum ht_record_op {
 	HT_REC_MUNMAP = 17,
 	HT_REC_MREMAP = 18,
 	HT_REC_BRK = 19,
+	HT_REC_REGION_BEGIN = 20, /* extra = id of a STRING told before in this ring; so below */
+	HT_REC_REGION_END = 21,
+	HT_REC_TASK = 22, /* extra = task, extra2 = STRING or 0, size = step */
+	HT_REC_LOG = 23,  /* extra, extra2 = STRINGs */
 	HT_REC_THREAD_START = 24, /* address = start routine; extra = creator's slot serial */
 	HT_REC_THREAD_EXIT = 25,
 	HT_REC_FORK = 26, /* extra = token */
+	HT_REC_MARK = 29, /* extra = STRING */
+	HT_REC_PAUSE = 30, /* extra = 1 or 0 */
 	/* the ring's own */
 	HT_REC_PAD = 32,
 	HT_REC_LINK = 33,
@@ -189,6 +194,7 @@ enum ht_record_op {
 	HT_REC_FORKED = 37,	/* extra = token of the FORK record; extra2 = the child's pid in the parent's pid
 				 * namespace, 0 = fork failed. Written by the parent, so that a child without
 				 * an event is known, too. Lost when the ring is full: not counted */
+	HT_REC_STRING = 38,	/* new:16 = words that follow word 0: the string's id (a hash of it), its length, its bytes */
 };
 
 /* Which of the fixed words an op has; index = op. */
@@ -201,6 +207,7 @@ static const uint8_t ht_record_words[64] = {
 	[HT_REC_FAILED] = HT_HAS_SIZE,			 [HT_REC_MMAP] = HT_HAS_ADDRESS | HT_HAS_SIZE,
 	[HT_REC_MUNMAP] = HT_HAS_ADDRESS | HT_HAS_SIZE,	 [HT_REC_MREMAP] = HT_HAS_ADDRESS | HT_HAS_SIZE,
 	[HT_REC_BRK] = HT_HAS_ADDRESS | HT_HAS_SIZE,	 [HT_REC_THREAD_START] = HT_HAS_ADDRESS,
+	[HT_REC_TASK] = HT_HAS_SIZE,
 	[HT_REC_GENERATION] = HT_HAS_ADDRESS,
 };
 

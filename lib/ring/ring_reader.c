@@ -37,54 +37,37 @@ static uint64_t room(const struct ht_ring_reader *r, uint64_t pos)
 	return n < turn ? n : turn;
 }
 
-/* Which ops there are, one bit each; PAD and LINK are dealt with apart. */
-#define BIT(op) (1ull << (op))
-static const uint64_t known_ops =
-	BIT(HT_REC_MALLOC) | BIT(HT_REC_CALLOC) | BIT(HT_REC_ALIGNED) | BIT(HT_REC_NEW) | BIT(HT_REC_REALLOC) |
-	BIT(HT_REC_FREE) | BIT(HT_REC_DELETE) | BIT(HT_REC_REALLOC_FREE) | BIT(HT_REC_REALLOC_UNDO) |
-	BIT(HT_REC_FAILED) | BIT(HT_REC_MMAP) | BIT(HT_REC_MUNMAP) | BIT(HT_REC_MREMAP) | BIT(HT_REC_BRK) |
-	BIT(HT_REC_THREAD_START) | BIT(HT_REC_THREAD_EXIT) | BIT(HT_REC_FORK) | BIT(HT_REC_GENERATION) |
-	BIT(HT_REC_MODULE) | BIT(HT_REC_NAME) | BIT(HT_REC_FORKED);
-
-/* A record's shape, out of its first word. */
-struct shape {
-	bool plain;	/* has the fixed words of ordinary ops */
-	unsigned fixed; /* their number */
-	unsigned count; /* words of frames, of a module, of a name */
+/* What stands in a record, by its op; 0: there is no such op. PAD and LINK are dealt with apart. */
+enum { PLAIN = 1 /* the words of ordinary ops */, ADDRESS = 2, WORDS = 4 /* as many as it says */, NAME = 8 };
+static const uint8_t contents[256] = {
+	[HT_REC_MALLOC] = PLAIN | ADDRESS,	[HT_REC_CALLOC] = PLAIN | ADDRESS,
+	[HT_REC_ALIGNED] = PLAIN | ADDRESS,	[HT_REC_NEW] = PLAIN | ADDRESS,
+	[HT_REC_REALLOC] = PLAIN | ADDRESS,	[HT_REC_FREE] = PLAIN | ADDRESS,
+	[HT_REC_DELETE] = PLAIN | ADDRESS,	[HT_REC_REALLOC_FREE] = PLAIN | ADDRESS,
+	[HT_REC_REALLOC_UNDO] = PLAIN,		[HT_REC_FAILED] = PLAIN,
+	[HT_REC_MMAP] = PLAIN | ADDRESS,	[HT_REC_MUNMAP] = PLAIN | ADDRESS,
+	[HT_REC_MREMAP] = PLAIN | ADDRESS,	[HT_REC_BRK] = PLAIN | ADDRESS,
+	[HT_REC_THREAD_START] = PLAIN | ADDRESS, [HT_REC_THREAD_EXIT] = PLAIN,
+	[HT_REC_FORK] = PLAIN,			[HT_REC_GENERATION] = PLAIN | ADDRESS,
+	[HT_REC_FORKED] = PLAIN,		[HT_REC_MODULE] = WORDS,
+	[HT_REC_NAME] = NAME,			[HT_REC_STRING] = WORDS,
+	[HT_REC_REGION_BEGIN] = PLAIN,		[HT_REC_REGION_END] = PLAIN,
+	[HT_REC_TASK] = PLAIN,			[HT_REC_LOG] = PLAIN,
+	[HT_REC_MARK] = PLAIN,			[HT_REC_PAUSE] = PLAIN,
 };
 
-static struct shape shape_of(uint64_t w, unsigned op, unsigned flags)
+/* A module's, a string's or a name's: its words. */
+static enum ht_read read_words(uint64_t w, const uint64_t *p, uint64_t limit, struct ht_record *out, uint64_t *length)
 {
-	unsigned n = (unsigned)(w >> 16) & 0xffff;
-	struct shape s = {.plain = op != HT_REC_MODULE && op != HT_REC_NAME};
-	if (s.plain) {
-		s.fixed = !!(flags & HT_REC_STAMP) + !!(ht_record_words[op] & HT_HAS_ADDRESS) +
-			  !!(flags & HT_REC_SIZE) + 2 * !!(flags & HT_REC_EXTRA);
-		if (flags & HT_REC_STACK)
-			s.count = flags & HT_REC_WIDE ? 2 * n : n;
-	} else {
-		s.count = op == HT_REC_MODULE ? n : 2;
-	}
-	return s;
-}
-
-static const uint64_t *read_fixed(struct ht_ring_reader *r, const uint64_t *q, unsigned op, unsigned flags,
-				  struct ht_record *out)
-{
-	if (flags & HT_REC_STAMP) {
-		uint64_t ticks = HT_LOAD_RELAXED(q++);
-		if (ticks > r->ticks) /* a handler's record may stand before the one it interrupted */
-			r->ticks = ticks;
-	}
-	out->address = ht_record_words[op] & HT_HAS_ADDRESS ? HT_LOAD_RELAXED(q++) : 0;
-	if (flags & HT_REC_SIZE)
-		out->size = HT_LOAD_RELAXED(q++);
-	out->extra = out->extra2 = 0;
-	if (flags & HT_REC_EXTRA) {
-		out->extra = HT_LOAD_RELAXED(q++);
-		out->extra2 = HT_LOAD_RELAXED(q++);
-	}
-	return q;
+	unsigned what = contents[w & 0xff];
+	if (!what)
+		return HT_READ_DAMAGED;
+	unsigned n = what & NAME ? 2 : (unsigned)(w >> 16) & 0xffff;
+	*length = 8ull * (1 + n);
+	if (*length > limit)
+		return HT_READ_DAMAGED;
+	*out = (struct ht_record){.op = (uint8_t)w, .flags = (uint8_t)(w >> 8), .count = (uint16_t)n, .words = p + 1};
+	return HT_READ_RECORD;
 }
 
 /* r->at stands on a PAD or LINK. */
@@ -97,41 +80,78 @@ static enum ht_read step_over(struct ht_ring_reader *r, uint64_t w, uint64_t lim
 	return (w & 0xff) == HT_REC_LINK ? HT_READ_LINK : HT_READ_NONE;
 }
 
+/* The next record, which must end at `stop`; NONE: it was padding. */
+HT_INLINE enum ht_read read_one(struct ht_ring_reader *r, uint64_t stop, struct ht_record *restrict out)
+{
+	const uint64_t *p = (const uint64_t *)(r->base + (r->at & r->mask)), *q = p + 1;
+	uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
+	uint64_t limit = stop - r->at < HT_RECORD_MAX ? stop - r->at : HT_RECORD_MAX, length;
+	unsigned what = contents[w & 0xff];
+	if (HT_LIKELY(what & PLAIN)) {
+		bool stamp = w >> 8 & HT_REC_STAMP, size = w >> 8 & HT_REC_SIZE, extra = w >> 8 & HT_REC_EXTRA;
+		unsigned frames = w >> 8 & HT_REC_STACK ? (unsigned)(w >> 16) & 0xffff : 0;
+		unsigned count = w >> 8 & HT_REC_WIDE ? 2 * frames : frames;
+		length = 8ull * (1 + stamp + !!(what & ADDRESS) + size + 2u * extra + count);
+		if (HT_UNLIKELY(length > limit))
+			return HT_READ_DAMAGED;
+		out->op = (uint8_t)w;
+		out->flags = (uint8_t)(w >> 8);
+		out->frames = (uint16_t)frames;
+		out->kept = (uint16_t)(w >> 32);
+		out->count = (uint16_t)count;
+		if (stamp) {
+			uint64_t ticks = HT_LOAD_RELAXED(q++);
+			if (ticks > r->ticks) /* a handler's record may stand before the one it interrupted */
+				r->ticks = ticks;
+		}
+		out->address = what & ADDRESS ? HT_LOAD_RELAXED(q++) : 0;
+		out->size = size ? HT_LOAD_RELAXED(q++) : w >> 48;
+		out->extra = extra ? HT_LOAD_RELAXED(q++) : 0;
+		out->extra2 = extra ? HT_LOAD_RELAXED(q++) : 0;
+		out->words = q;
+	} else if ((w & 0xff) == HT_REC_PAD || (w & 0xff) == HT_REC_LINK) {
+		return step_over(r, w, stop - r->at);
+	} else {
+		enum ht_read e = read_words(w, p, limit, out, &length);
+		if (e != HT_READ_RECORD)
+			return e;
+	}
+	out->ticks = r->ticks;
+	r->at += length;
+	out->end = r->at;
+	return HT_READ_RECORD;
+}
+
+enum ht_read ht_ring_read_some(struct ht_ring_reader *reader, struct ht_record *out, unsigned most, unsigned *count)
+{
+	struct ht_ring_reader r = *reader; /* in registers */
+	enum ht_read e = HT_READ_RECORD;
+	unsigned n = 0;
+	while (n < most && e == HT_READ_RECORD) {
+		if (r.at == r.head) {
+			e = HT_READ_NONE;
+			break;
+		}
+		uint64_t stop = r.at + room(&r, r.at);
+		if (stop == r.at) {
+			e = HT_READ_DAMAGED; /* a whole turn without a LINK */
+			break;
+		}
+		while (n < most && r.at < stop && (e = read_one(&r, stop, &out[n])) == HT_READ_RECORD)
+			n++;
+		if (e == HT_READ_NONE)
+			e = HT_READ_RECORD;
+	}
+	reader->at = r.at;
+	reader->ticks = r.ticks;
+	*count = n;
+	return e;
+}
+
 enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out)
 {
-	for (;;) {
-		if (r->at == r->head)
-			return HT_READ_NONE;
-		uint64_t limit = room(r, r->at);
-		if (limit < 8)
-			return HT_READ_DAMAGED; /* a whole turn without a LINK */
-		const uint64_t *p = (const uint64_t *)(r->base + (r->at & r->mask));
-		uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
-		unsigned op = w & 0xff, flags = (w >> 8) & 0xff;
-		if (op == HT_REC_PAD || op == HT_REC_LINK) {
-			enum ht_read e = step_over(r, w, limit);
-			if (e == HT_READ_NONE)
-				continue;
-			return e;
-		}
-		if (op >= 64 || !(known_ops >> op & 1))
-			return HT_READ_DAMAGED;
-		struct shape s = shape_of(w, op, flags);
-		uint64_t length = 8ull * (1 + s.fixed + s.count);
-		if (length > limit || length > HT_RECORD_MAX)
-			return HT_READ_DAMAGED;
-		out->op = (uint8_t)op;
-		out->flags = (uint8_t)flags;
-		out->frames = s.plain && flags & HT_REC_STACK ? (uint16_t)(w >> 16) : 0;
-		out->kept = (uint16_t)(w >> 32);
-		out->count = (uint16_t)s.count;
-		out->size = w >> 48;
-		out->words = s.plain ? read_fixed(r, p + 1, op, flags, out) : p + 1;
-		out->ticks = r->ticks;
-		r->at += length;
-		out->end = r->at;
-		return HT_READ_RECORD;
-	}
+	unsigned count;
+	return ht_ring_read_some(r, out, 1, &count);
 }
 
 void ht_ring_release(struct ht_ring_reader *r, struct ht_slot *slot, uint64_t pos)

@@ -53,6 +53,8 @@ bool ht_ring_head(struct ht_ring_reader *r, const struct ht_slot *slot, uint64_t
 
 /* Never reads outside the ring, whatever it holds. After DAMAGED the reader is of no more use. */
 enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out);
+/* Up to `most` records. Says what stopped it; RECORD: nothing did. */
+enum ht_read ht_ring_read_some(struct ht_ring_reader *r, struct ht_record *out, unsigned most, unsigned *count);
 
 /* Stores slot->tail and wakes the thread if it waits for room. */
 void ht_ring_release(struct ht_ring_reader *r, struct ht_slot *slot, uint64_t pos);

@@ -38,6 +38,14 @@ static bool inside(const struct ht_segment *seg, uint64_t offset, uint64_t size)
 	       size <= seg->map_bytes - offset;
 }
 
+/* The fast path may go on up to `limit`, in this turn of the ring. */
+static void open_until(struct ht_ring_writer *w, uint64_t limit)
+{
+	uint64_t turn = w->head & ~w->mask, end = turn + w->mask + 1;
+	w->origin = (uint8_t *)((uintptr_t)w->base - turn);
+	w->limit = limit < end ? limit : end;
+}
+
 void ht_ring_open(struct ht_ring_writer *w, struct ht_segment *seg, struct ht_slot *slot)
 {
 	uint64_t size = slot->ring_size, offset = slot->ring_offset;
@@ -47,7 +55,7 @@ void ht_ring_open(struct ht_ring_writer *w, struct ht_segment *seg, struct ht_sl
 	w->base = (uint8_t *)seg + offset;
 	w->mask = size - 1;
 	w->head = w->start = HT_LOAD_RELAXED(&slot->head);
-	w->limit = w->head + size / 2;
+	open_until(w, w->head + size / 2);
 }
 
 static uint64_t now_ns(void)
@@ -117,7 +125,7 @@ static bool take_offer(struct ht_ring_writer *w)
 	w->base = (uint8_t *)w->seg + offset;
 	w->mask = size - 1;
 	w->start = w->head;
-	w->limit = w->head + size / 2;
+	open_until(w, w->head + size / 2);
 	HT_COMPILER_BARRIER();
 	w->moving = 0;
 	return true;
@@ -146,7 +154,7 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 		}
 		w->in_vain_ns = 0;
 		uint64_t room = used < size / 2 ? size / 2 - used : size - 8 - used;
-		w->limit = w->head + (room < pad + bytes ? pad + bytes : room);
+		open_until(w, w->head + (room < pad + bytes ? pad + bytes : room));
 		if (!pad)
 			return (uint64_t *)(w->base + off);
 		ht_ring_commit(w, (uint64_t *)(w->base + off), pad, HT_REC_PAD | pad << 32);

@@ -9,7 +9,7 @@
  * a second one, with a slot of its own (slot->handler_of). So a record that is never committed, because its
  * writer was thrown out by an exception or a jump, was never there: nothing moves before commit.
  *
- * Fast path: two compares, the record's stores, one release store.
+ * Fast path: one compare, the record's stores, one release store.
  */
 #ifndef HT_RING_WRITER_H
 #define HT_RING_WRITER_H
@@ -17,13 +17,14 @@
 #include "ring.h"
 
 struct ht_ring_writer {
-	uint8_t *base;	 /* of the ring */
-	uint64_t mask;	 /* size - 1 */
+	uint8_t *origin; /* where position 0 would lie, counted back from this turn: the next record is at origin + head */
 	uint64_t head;	 /* == slot->head */
-	uint64_t limit;	 /* go to the slow path beyond: half full, full, or 0 = no ring */
+	uint64_t limit;	 /* go to the slow path beyond: half full, full, the ring's end, or 0 = no ring */
 	uint64_t start;	 /* position at which this ring began (tail may still be in an older one) */
 	struct ht_slot *slot;
 	struct ht_segment *seg;
+	uint8_t *base;	 /* of the ring */
+	uint64_t mask;	 /* size - 1 */
 	uint64_t in_vain_ns; /* waited since there was last room */
 	uint64_t last_room_ns; /* when a wait last ended, while in vain */
 	uint32_t last_beat, dropped;
@@ -35,17 +36,17 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 
 HT_INLINE uint64_t *ht_ring_reserve(struct ht_ring_writer *w, uint64_t bytes, bool may_wait)
 {
-	uint64_t pos = w->head, off = pos & w->mask;
-	if (HT_UNLIKELY(pos + bytes > w->limit || off + bytes > w->mask + 1))
+	if (HT_UNLIKELY(w->head + bytes > w->limit))
 		return ht_ring_reserve_slow(w, bytes, may_wait);
-	return (uint64_t *)(w->base + off);
+	return (uint64_t *)(w->origin + w->head);
 }
 
 HT_INLINE void ht_ring_commit(struct ht_ring_writer *w, uint64_t *p, uint64_t bytes, uint64_t word0)
 {
+	uint64_t head = w->head + bytes;
 	p[0] = word0;
-	w->head += bytes;
-	HT_STORE_RELEASE(&w->slot->head, w->head); /* pairs with the collector's acquire of head */
+	w->head = head;
+	HT_STORE_RELEASE(&w->slot->head, head); /* pairs with the collector's acquire of head */
 }
 
 /* Takes a SPARE slot; NULL when there is none. The caller fills pid, tid, forked before its first record. */

@@ -46,7 +46,7 @@ struct ht_unwind_state {
 struct ht_fresh {
 	uint64_t pc, sp, rbp;
 	uint16_t row;
-	uint8_t guess, extra; /* extra: words in ht_stack.fresh_extras that this frame's step read */
+	uint8_t guess;
 };
 struct ht_extra { /* a word besides the return addresses that unwinding read */
 	uint64_t at, value;
@@ -55,12 +55,15 @@ struct ht_extra { /* a word besides the return addresses that unwinding read */
 
 struct ht_stack {
 	/* the cached stack, outermost first: [0, depth). Invariant while valid: for 0 < i < depth,
-	 * *(sp[i-1] - 8) held pc[i-1] when frame i was unwound, and every extras[] word its value. */
-	uint64_t pc[HT_STACK_FRAMES];
+	 * *(sp[i-1] - 8) held pc[i-1] when frame i was unwound, and every extra_at[] word its extra_value. */
+	uint64_t pc[HT_STACK_FRAMES] __attribute__((aligned(16)));
 	uint64_t sp[HT_STACK_FRAMES];
 	uint64_t rbp[HT_STACK_FRAMES];
 	uint8_t need[HT_STACK_FRAMES];	/* 1: the frames outward depend on this frame's rbp; 2: a guess */
-	struct ht_extra extras[HT_STACK_EXTRAS];
+	/* Words besides the return addresses, ordered by frame: rbp slots mostly, one a frame in code with frame pointers. */
+	uint64_t extra_value[HT_STACK_EXTRAS] __attribute__((aligned(16)));
+	uint64_t extra_at[HT_STACK_EXTRAS];
+	uint32_t extra_frame[HT_STACK_EXTRAS];
 	struct ht_fresh fresh[HT_STACK_FRESH];
 	struct ht_extra fresh_extras[64];
 	/* results of asides, leaf first: pc, and sp for the deltas; [1] for handlers that interrupt [0] */
@@ -107,6 +110,9 @@ extern uint32_t ht_unwind_generation;
 
 /* The stack of the caller whose state is *from, into u's cache. ctx goes to on_module. */
 void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out);
+/* The same where it is easy, as nearly always: depth << 32 | kept, at least two frames kept, the new ones neither guesses
+ * nor beyond 47 bits. 0: not easy, nothing has happened; ht_unwind_capture is to be called. */
+uint64_t ht_unwind_capture_plain(struct ht_unwinder *u, const struct ht_unwind_state *from);
 /* The same without touching the cache, and never by it. Sees whether hook text is on it. Level 1 is for a
  * handler that interrupts level 0 or a capture, and shares nothing with them. */
 void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level,

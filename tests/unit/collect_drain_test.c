@@ -252,6 +252,84 @@ static void test_stacks(void **state)
 	teardown(f);
 }
 
+/* Everything that a thread can do to blocks, and what it cannot, in an order that chance decides. */
+static void put_anything(struct producer *p, unsigned step)
+{
+	uint64_t address = A + 64 * (uint64_t)(random() % 40), frame = 0x400000 + 16ull * (unsigned)(random() % 50);
+	unsigned at = 10 + step, kept = (unsigned)(random() % 3);
+	switch (random() % 8) {
+	case 0:
+		producer_put(p, (uint64_t[]){word0(HT_REC_REALLOC_FREE, 0, 0, 0, 0), address}, 2);
+		producer_put(p, (uint64_t[]){word0(HT_REC_REALLOC_UNDO, 0, 0, 0, 0)}, 1);
+		break;
+	case 1:
+		producer_put(p, (uint64_t[]){word0(HT_REC_REALLOC_FREE, 0, 0, 0, 0), address}, 2);
+		producer_put(p, (uint64_t[]){word0(HT_REC_REALLOC, HT_REC_STAMP, 0, 0, 9), stamp(p->f, at), address}, 3);
+		break;
+	case 2:
+		producer_put(p, (uint64_t[]){word0(HT_REC_FAILED, HT_REC_SIZE, 0, 0, 0), 1ull << 40}, 2);
+		break;
+	case 3:
+		put_stack(p, at, address, HT_REC_ABS, 0, (uint64_t[]){frame, frame + 4, 0x400100, 0x400200, 0x400300}, 5);
+		break;
+	case 4:
+		put_stack(p, at, address, 0, 1 + kept, (uint64_t[]){frame, frame + 4, frame + 8, frame + 12}, 4 - kept);
+		break;
+	default:
+		put_free(p, 0, address);
+	}
+}
+
+static struct fixture *played(bool with_another)
+{
+	struct fixture *f = setup();
+	struct producer p = producer_new(f, me(), me());
+	if (with_another) { /* that does nothing, so that the thread is not alone */
+		struct producer q = producer_new(f, me(), me() + 1);
+		producer_put(&q, (uint64_t[]){word0(HT_REC_NAME, 0, 0, 0, 0), 'q', 0}, 3);
+	}
+	srandom(7);
+	put_stack(&p, 9, B, HT_REC_ABS, 0, (uint64_t[]){0x400100, 0x400200, 0x400300, 0x400400}, 4);
+	for (unsigned step = 0; step < 20000; step++) {
+		put_anything(&p, step);
+		if (step % 250 == 0)
+			ht_drain_all(&f->c);
+	}
+	fixture_close(f);
+	expect_accounts(f);
+	return f;
+}
+
+/* Told in batches, as its ring's order is the order, or merged: the same. */
+static void test_alone_or_not(void **state)
+{
+	(void)state;
+	struct fixture *alone = played(false), *merged = played(true);
+	size_t a = 0, m = 0, compared = 0;
+	for (;; a++, m++) {
+		while (a < alone->count && alone->events[a].op >= HT_OP_THREAD_START)
+			a++;
+		while (m < merged->count && merged->events[m].op >= HT_OP_THREAD_START)
+			m++;
+		if (a == alone->count || m == merged->count)
+			break;
+		const struct ht_event *x = &alone->events[a], *y = &merged->events[m];
+		assert_int_equal(x->op, y->op);
+		assert_int_equal(x->address, y->address);
+		assert_int_equal(x->seq, y->seq);
+		assert_int_equal(x->size, y->size);
+		assert_int_equal(x->stack, y->stack);
+		assert_int_equal(x->new_machine, y->new_machine);
+		compared++;
+	}
+	assert_true(a == alone->count && m == merged->count && compared > 20000);
+	assert_true(totals(alone)->implied_frees > 1000 && totals(alone)->unknown_frees > 1000);
+	assert_true(totals(alone)->undone_reallocs > 1000);
+	assert_int_equal(ht_trace_node_count(alone->trace), ht_trace_node_count(merged->trace));
+	teardown(alone);
+	teardown(merged);
+}
+
 /* A frame whose module is told of by another thread, later in time. */
 static void test_frame_waits_for_module(void **state)
 {
@@ -451,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_waiting_for_one_that_waits),
 		cmocka_unit_test(test_realloc_undone),
 		cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_alone_or_not),
 		cmocka_unit_test(test_frame_waits_for_module),
 		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_fork),

@@ -47,6 +47,57 @@ static void test_against_array(void **state)
 	free(seq);
 }
 
+/* Blocks of 8 bytes: 8 have one home line of four. Those are full, and the next ones, and the table grows many times. */
+static void test_dense(void **state)
+{
+	(void)state;
+	struct ht_pairs p;
+	uint64_t used = 0;
+	ht_pairs_init(&p, &used, UINT64_MAX);
+	for (uint64_t i = 1; i <= BLOCKS; i++) {
+		assert_true(ht_pairs_room(&p, 8 * i, i, 0));
+		ht_pairs_add(&p, 8 * i, i, 0);
+	}
+	assert_true(used <= 16 * 4 * BLOCKS);
+	for (uint64_t i = 1; i <= BLOCKS; i += 3)
+		ht_pairs_remove(&p, ht_pairs_find(&p, 8 * i));
+	for (uint64_t i = 1; i <= BLOCKS; i++) {
+		const struct ht_pair *e = ht_pairs_find(&p, 8 * i);
+		assert_int_equal(e ? ht_pair_seq(e) : 0, i % 3 == 1 ? 0 : i);
+	}
+	ht_pairs_release(&p);
+}
+
+/* A hostile target's: all at home in the last two lines of the table, however large. They come round to the first. */
+static void test_collisions(void **state)
+{
+	(void)state;
+	enum { MANY = 1000 };
+	struct ht_pairs p, large = {.shift = 64 - 14};
+	uint64_t used = 0, *address = calloc(MANY, sizeof(*address)), at = 64;
+	for (unsigned n = 0; n < MANY; at += 64)
+		if (ht_pairs_home(&large, at) >= (1u << 14) - 2)
+			address[n++] = at;
+	ht_pairs_init(&p, &used, UINT64_MAX);
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_true(ht_pairs_room(&p, address[i], i, 0));
+		ht_pairs_add(&p, address[i], i, 0);
+	}
+	for (uint64_t i = 1; i < 1u << 15; i++) { /* others, so that it grows around them */
+		if (ht_pairs_find(&p, i << 32) || !ht_pairs_room(&p, i << 32, i, 0))
+			continue;
+		ht_pairs_add(&p, i << 32, i, 0);
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		for (unsigned k = i; k < MANY; k += 97)
+			assert_int_equal(ht_pair_seq(ht_pairs_find(&p, address[k])), k);
+		ht_pairs_remove(&p, ht_pairs_find(&p, address[i]));
+		assert_null(ht_pairs_find(&p, address[i]));
+	}
+	ht_pairs_release(&p);
+	free(address);
+}
+
 static void test_limits(void **state)
 {
 	(void)state;
@@ -76,6 +127,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_array),
+		cmocka_unit_test(test_dense),
+		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,13 +212,43 @@ static void test_link(void **state)
 	free(next);
 }
 
+/* As one by one: over the padding, up to the number that was asked for, the link, the head. */
+static void test_several(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(HT_RING_MIN - 40);
+	struct ht_record r[8];
+	unsigned count;
+	for (uint64_t i = 1; i <= 5; i++)
+		put(f, (uint64_t[]){word0(HT_REC_MALLOC, HT_REC_STAMP, 0, 0, (unsigned)i), 100 * i, 4096 * i}, 3);
+	put(f, (uint64_t[]){HT_REC_LINK | 8ull << 32}, 1);
+	assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+	assert_int_equal(ht_ring_read_some(&f->reader, r, 3, &count), HT_READ_RECORD);
+	assert_int_equal(count, 3);
+	assert_int_equal(r[2].size, 3);
+	assert_int_equal(r[2].ticks, 300);
+	assert_int_equal(r[2].end, f->reader.at);
+	assert_int_equal(ht_ring_read_some(&f->reader, r, 8, &count), HT_READ_LINK);
+	assert_int_equal(count, 2);
+	assert_int_equal(r[1].address, 4096 * 5);
+	assert_int_equal(ht_ring_read_some(&f->reader, r, 8, &count), HT_READ_NONE);
+	assert_int_equal(count, 0);
+	put(f, (uint64_t[]){word0(HT_REC_FREE, 0, 0, 0, 0), 4096}, 2);
+	put(f, (uint64_t[]){word0(63, 0, 0, 0, 0)}, 1);
+	assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+	assert_int_equal(ht_ring_read_some(&f->reader, r, 8, &count), HT_READ_DAMAGED);
+	assert_int_equal(count, 1); /* what stands before the damage is good */
+	assert_int_equal(r[0].ticks, 500);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),	      cmocka_unit_test(test_wide_and_module_counts),
 		cmocka_unit_test(test_many_turns),    cmocka_unit_test(test_head_is_checked),
 		cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_random_bytes),
-		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link),	      cmocka_unit_test(test_several),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-# lib/symbolize: names against fixtures of known content, files of every kind, hostile input, small parts.
+# lib/symbolize: names against fixtures of known content, files of every kind and where they are found, the cache, hostile
+# input, small parts.
 include(${CMAKE_CURRENT_SOURCE_DIR}/../../testdata/elf/elf.cmake)
-foreach(part names files hostile parts)
+foreach(part names files found cache hostile parts)
 	ht_unit_test(test_symbolize_${part} SOURCES test_symbolize_${part}.c test_symbolize_common.c
 		LINKS ht_symbolize)
 	target_compile_definitions(test_symbolize_${part} PRIVATE

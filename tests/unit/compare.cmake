@@ -1,0 +1,1 @@
+ht_unit_test(test_significance SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_significance.c LINKS ht_compare ht_base m)
