@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "census.h"
+#include "estimate.h"
+#include "labelled.h"
+#include "lifespans.h"
 #include "tally.h"
 
 #define MAX_SERIES_BUCKETS 1000000
@@ -97,6 +100,15 @@ static void select_population(struct ht_analysis *a, bool *images, bool *threads
 
 /* --- the run ------------------------------------------------------------------------------ */
 
+static void run_other_passes(struct ht_analysis *a, const bool *threads)
+{
+	struct ht_pass passes[HT_OTHER_PASSES];
+	struct ht_walk_result result;
+	size_t count = a->options.other_passes(a->options.other_ctx, a, passes);
+	ht_walk(a->trace, &a->options, threads, passes, count, &result);
+	a->totals.damaged_blocks = result.damaged_blocks;
+}
+
 static void run_passes(struct ht_analysis *a, const bool *images, const bool *threads)
 {
 	struct ht_tally_pass tally;
@@ -106,15 +118,30 @@ static void run_passes(struct ht_analysis *a, const bool *images, const bool *th
 	ht_tally_init(&tally, a, a->stacks);
 	ht_census_init(&census, a, a->stacks);
 	ht_series_init(&series, a, images);
-	const struct ht_pass passes[] = {
+	struct ht_pass passes[7] = {
 		ht_tally_pass(&tally),
 		ht_census_pass(&census),
 		ht_lifetimes_pass(a),
 		ht_series_pass(&series),
 	};
-	ht_walk(a->trace, &a->options, threads, passes, HT_ARRAY_SIZE(passes), &result);
+	size_t pass_count = 4;
+	if (a->options.lifetimes) {
+		a->lifespans = ht_lifespans_new(a);
+		passes[pass_count++] = ht_lifespans_pass(a->lifespans);
+	}
+	if (a->options.labels) {
+		a->labelled = ht_labelled_new(a);
+		passes[pass_count++] = ht_labelled_pass(a->labelled);
+	}
+	struct ht_estimate *estimate = ht_estimate_new(a);
+	if (estimate)
+		passes[pass_count++] = ht_estimate_pass(estimate);
+	ht_walk(a->trace, &a->options, threads, passes, pass_count, &result);
+	a->totals.region_instances = result.region_instances;
 	a->totals.damaged_blocks = result.damaged_blocks;
 	ht_tally_finish(&tally);
+	if (estimate)
+		ht_estimate_finish(estimate);
 	ht_census_release(&census);
 }
 
@@ -139,7 +166,10 @@ int ht_analyze(struct ht_analysis **out, struct ht_trace *t, const struct ht_ana
 	bool *threads = ht_xcalloc(a->thread_count, sizeof(*threads));
 	select_population(a, images, threads);
 	set_span(a);
-	run_passes(a, images, threads);
+	if (o->other_passes)
+		run_other_passes(a, threads);
+	else
+		run_passes(a, images, threads);
 	free(images);
 	free(threads);
 	*out = a;
@@ -151,6 +181,9 @@ void ht_analysis_free(struct ht_analysis *a)
 	if (!a)
 		return;
 	ht_sites_free(a->sites);
+	ht_lifespans_free(a->lifespans);
+	ht_labelled_free(a->labelled);
+	ht_spreads_free(a->spreads);
 	ht_stacks_free(a->stacks);
 	free(a->images);
 	free(a->threads);

@@ -14,7 +14,7 @@
  *   population  from, to, thread, process: which BLOCKS count. A block belongs to the thread and
  *		 the image that allocated it and to the moment of its birth. Totals, the peak and its
  *		 instant are those of the population.
- *   row filters focus, ignore, hide, module, min_size, max_size: which part of it rows, trees and
+ *   row filters focus, ignore, hide, module, min_size, max_size, region, task: which part of it rows, trees and
  *		 profiles show. They never move the peak instant and never change totals.
  *
  * Moments are positions in the trace's one order of events: "at T" is the position in front of the
@@ -51,10 +51,18 @@ struct ht_selection {
 	const char *hide;	     /* frames whose function matches are taken out of the stacks */
 	const char *module;	     /* stacks whose callsite lies in a module whose path matches */
 	uint64_t min_size, max_size; /* requested bytes of a block, inclusive; 0 and UINT64_MAX: all */
+	const char *region, *task;   /* blocks born inside a region of this name, while their thread worked for a task of
+				      * this type; NULL = all */
 };
+
+enum ht_label { HT_LABEL_THREAD = 1, HT_LABEL_PROCESS = 2, HT_LABEL_SIZE = 4 };
 
 /* Rows are one per ... of the callsite. LINE is function + file + line. */
 enum ht_by { HT_BY_LINE = 0, HT_BY_FUNCTION, HT_BY_FILE, HT_BY_MODULE, HT_BY_STACK };
+
+struct ht_analysis;
+struct ht_pass;
+enum { HT_OTHER_PASSES = 4 };
 
 struct ht_analysis_options {
 	struct ht_selection selection;
@@ -62,12 +70,18 @@ struct ht_analysis_options {
 				 * own peak is that of the sum of its stacks */
 	bool sites;		/* keep counters per stack: rows, tree and profile need it */
 	bool symbols;		/* resolve addresses; else every frame is module + address */
+	unsigned labels;	/* enum ht_label: what profiles tell samples of one stack apart by */
+	bool lifetimes;		/* keep how long the blocks of each row and stack lived: lifespans.h */
 	struct ht_symbolize_options symbolize;
 	const char *allocators; /* extended regular expression of functions that belong to the allocator family beside
 				 * those that always do; NULL or "": none. Default: HT_ALLOCATORS */
 	uint64_t temporary;	/* N: at most so many other allocations in between; 1 */
 	size_t series_buckets;	/* of a->series; 0 = none */
 	unsigned jobs;		/* decoding threads; 0 = as many as CPUs allow, at most 4 */
+	/* Passes to run in place of analyze's own, of which then no numbers come: writes at most HT_OTHER_PASSES, returns
+	 * how many. NULL: analyze's own. */
+	size_t (*other_passes)(void *ctx, struct ht_analysis *a, struct ht_pass *passes);
+	void *other_ctx;
 	/* May be NULL. phase: "symbols" or "events". */
 	void (*progress)(void *ctx, const char *phase, uint64_t done, uint64_t total);
 	void *progress_ctx;
@@ -86,10 +100,29 @@ void ht_analysis_span(const struct ht_trace *t, uint32_t process, uint64_t *star
 /* --- numbers ------------------------------------------------------------------------------ */
 
 /*
- * The numbers of a set of blocks B (a stack's, a row's, a thread's, everything's).
+ * The numbers of a set of blocks B (a stack's, a row's, a thread's, everything's). In a sampled trace all are
+ * estimates, rounded each for itself, and how temporary blocks were is not known.
  *	allocs = frees + leaked_objects			always
  *	peak_*, live_*, leaked_* of disjoint sets add up to those of their union; own_peak_* do not.
  */
+enum ht_spread_of {
+	HT_SPREAD_ALLOCS,
+	HT_SPREAD_BYTES,
+	HT_SPREAD_FREES,
+	HT_SPREAD_FREED_HERE,
+	HT_SPREAD_LIVE_OBJECTS,
+	HT_SPREAD_LIVE_BYTES,
+	HT_SPREAD_PEAK_OBJECTS,
+	HT_SPREAD_PEAK_BYTES,
+	HT_SPREAD_LEAKED_OBJECTS,
+	HT_SPREAD_LEAKED_BYTES,
+	HT_SPREAD_COUNT,
+};
+struct ht_spread_pool;
+struct ht_spread {
+	double variance[HT_SPREAD_COUNT];
+	struct ht_spread_pool **pool; /* where it came from: the analysis' */
+};
 struct ht_counters {
 	uint64_t allocs, bytes;	  /* births in B, requested bytes */
 	uint64_t frees;		  /* deaths of blocks of B, by whom and wherever */
@@ -102,7 +135,10 @@ struct ht_counters {
 	uint64_t own_peak_bytes, own_peak_objects, own_peak_time_ns; /* its own first maximum of bytes */
 	uint64_t leaked_objects, leaked_bytes;	 /* not freed at the image's or the selection's end */
 	uint64_t temporary, temporary_bytes;	 /* freed by their own thread after at most N other allocations of it */
+	struct ht_spread *spread;		 /* of estimates; NULL: the numbers are exact */
 };
+/* The square is an estimate's variance. */
+double ht_counters_stderr(const struct ht_counters *c, enum ht_spread_of of);
 /* a += b for what adds up; own_peak_known becomes false. */
 void ht_counters_add(struct ht_counters *a, const struct ht_counters *b);
 
@@ -143,6 +179,7 @@ struct ht_totals {
 	uint64_t stacks;	   /* different stacks of births and deaths, by addresses */
 	uint64_t cross_thread_frees; /* frees of selected blocks by another thread than their own */
 	uint64_t images, threads;  /* selected ones */
+	uint64_t region_instances; /* regions that began with selection.region, or tasks with selection.task alone */
 	/* What the read itself met. */
 	uint64_t damaged_blocks;   /* skipped: numbers are lower bounds */
 	uint64_t unmatched_deaths; /* name a birth that is not there (it stood in a skipped block) */
@@ -206,6 +243,11 @@ struct ht_analysis {
 	uint64_t max_rss_bytes, max_rss_time_ns; /* of the sum over selected images */
 	struct ht_stacks *stacks;
 	struct ht_sites *sites; /* private; NULL without options.sites */
+	struct ht_lifespans *lifespans; /* private; NULL without options.lifetimes */
+	struct ht_labelled *labelled;	/* private; NULL without options.labels */
+	uint64_t sample_bytes;	/* 0: every allocation is in the trace; else the numbers are estimates */
+	uint64_t samples;	/* births of the population in a sampled trace */
+	struct ht_spread_pool *spreads; /* private */
 };
 
 /* Reads the trace. 0; HT_ERR_USAGE: a regular expression that is none (diag names it). Damage and
@@ -321,6 +363,7 @@ enum ht_profile_kind {
 	HT_PROFILE_PEAK,      /* peak_objects peak_space */
 	HT_PROFILE_LEAKED,    /* leaked_objects leaked_space */
 	HT_PROFILE_TEMPORARY, /* temporary_objects temporary_space */
+	HT_PROFILE_WHOLE,     /* enum ht_whole_value, default inuse_space; with the curve if there is a series */
 	HT_PROFILE_COUNT,
 };
 extern const char *const ht_profile_names[HT_PROFILE_COUNT]; /* as in --profile */

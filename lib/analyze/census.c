@@ -1,69 +1,40 @@
 /* census: events by class, strange frees, truncated and different stacks; and lifetimes. See census.h. */
 #include "census.h"
 
+#include "estimate.h"
+
 #include <stdlib.h>
 
 #include "tally.h"
 
-static void look_at_stack(struct ht_census *c, uint32_t stack)
+enum { TRUNCATED = 1, LOOKED_AT = 2, SEEN = 4 /* canonical nodes: the stack was met */ };
+
+static __attribute__((noinline)) void first_look(struct ht_census *c, uint32_t stack)
+{
+	uint32_t node = c->stacks->canon[stack];
+	c->marks[stack] |= LOOKED_AT | (c->stacks->end[stack] != HT_END_COMPLETE ? TRUNCATED : 0);
+	c->a->totals.stacks += !(c->marks[node] & SEEN);
+	c->marks[node] |= SEEN;
+}
+
+static inline void look_at_stack(struct ht_census *c, uint32_t stack)
 {
 	if (!stack || stack >= c->stacks->node_count)
 		return;
-	uint32_t node = c->stacks->canon[stack];
-	struct ht_totals *t = &c->a->totals;
-	t->truncated_stacks += c->stacks->end[stack] != HT_END_COMPLETE;
-	t->stacks += !c->stack_seen[node];
-	c->stack_seen[node] = true;
-}
-
-static void count_class(struct ht_event_counts *n, const struct ht_step *s)
-{
-	switch (s->event->op) {
-	case HT_OP_MALLOC:
-	case HT_OP_CALLOC:
-	case HT_OP_ALIGNED:
-	case HT_OP_NEW:
-		n->alloc++;
-		break;
-	case HT_OP_REALLOC:
-		n->realloc++;
-		/* Its first half stood there as a free until now. */
-		n->free -= s->realloc_pair && s->pair_selected;
-		break;
-	case HT_OP_FREE:
-	case HT_OP_DELETE:
-	case HT_OP_REALLOC_FREE:
-	case HT_OP_FREE_UNKNOWN:
-	case HT_OP_REALLOC_FREE_UNKNOWN:
-		n->free++;
-		break;
-	case HT_OP_REALLOC_UNDO:
-		n->free -= s->kind == HT_STEP_REVIVE && s->pair_selected;
-		break;
-	case HT_OP_MMAP:
-	case HT_OP_MUNMAP:
-	case HT_OP_MREMAP:
-	case HT_OP_BRK:
-		n->map++;
-		break;
-	case HT_OP_THREAD_START:
-	case HT_OP_THREAD_EXIT:
-		n->thread++;
-		break;
-	default:
-		break;
-	}
+	if (__builtin_expect(!(c->marks[stack] & LOOKED_AT), 0))
+		first_look(c, stack);
+	c->a->totals.truncated_stacks += c->marks[stack] & TRUNCATED;
 }
 
 /* A strange free, or (by = -1) one that did not happen after all. */
-static void count_strange(struct ht_census *c, unsigned kind, bool undecided, uint32_t image, uint64_t by)
+static void count_strange(struct ht_census *c, unsigned kind, const struct ht_step *s, uint64_t by)
 {
 	struct ht_totals *t = &c->a->totals;
-	struct ht_image_totals *m = &c->a->images[image];
+	struct ht_image_totals *m = &c->a->images[s->image];
 	switch (kind) {
 	case HT_STEP_FOREIGN:
 		t->foreign_frees += by;
-		t->undecided_frees += undecided ? by : 0;
+		t->undecided_frees += s->undecided ? by : 0;
 		m->foreign_frees += by;
 		break;
 	case HT_STEP_INHERITED:
@@ -78,62 +49,104 @@ static void count_strange(struct ht_census *c, unsigned kind, bool undecided, ui
 	}
 }
 
-static void census_step(void *state, const struct ht_step *s)
+static __attribute__((noinline)) void rare_step(struct ht_census *c, const struct ht_step *s)
 {
-	struct ht_census *c = state;
-	/* A birth at a live address ends an unpaired block first: that step is no event of its own. */
-	bool own = s->event && (s->kind != HT_STEP_DEATH || !ht_op_is_birth(s->event->op));
-	if (!own || !s->actor_selected || s->kind == HT_STEP_LEFT)
+	if (s->kind == HT_STEP_REVIVE) {
+		/* The half of a realloc that was completed stands as that realloc. */
+		c->undone += s->pair_selected && !s->realloc_pair;
+		if (s->pair_selected)
+			count_strange(c, s->undone, s, (uint64_t)-1);
 		return;
-	count_class(&c->a->totals.events, s);
-	if (s->kind == HT_STEP_BIRTH || s->kind == HT_STEP_DEATH || s->kind == HT_STEP_INHERITED ||
-	    s->kind == HT_STEP_FOREIGN)
-		look_at_stack(c, s->event->stack);
-	if (s->event->op == HT_OP_FAILED) {
+	}
+	if (s->kind == HT_STEP_INHERITED || s->kind == HT_STEP_FOREIGN)
+		look_at_stack(c, s->stack);
+	count_strange(c, s->kind, s, 1);
+	if (s->op == HT_OP_FAILED) {
 		c->a->totals.failed_calls++;
 		c->a->images[s->image].failed_calls++;
 	}
-	if (s->kind != HT_STEP_REVIVE)
-		count_strange(c, s->kind, s->undecided, s->image, 1);
-	else if (s->pair_selected)
-		count_strange(c, s->undone, s->undone_undecided, s->image, (uint64_t)-1);
+}
+
+static void census_steps(void *state, const struct ht_step *steps, size_t count)
+{
+	struct ht_census *c = state;
+	for (const struct ht_step *s = steps; s < steps + count; s++) {
+		/* A birth that ends a block at its address does so in a step without an op: it is no event of its own. */
+		if (!s->actor_selected || !s->op)
+			continue;
+		c->ops[s->op]++;
+		if (__builtin_expect(s->kind > HT_STEP_DEATH, 0)) {
+			rare_step(c, s);
+			continue;
+		}
+		look_at_stack(c, s->stack);
+		c->paired += s->realloc_pair & s->pair_selected;
+	}
+}
+
+static uint64_t ops_between(const struct ht_census *c, unsigned first, unsigned last)
+{
+	uint64_t n = 0;
+	for (unsigned op = first; op <= last; op++)
+		n += c->ops[op];
+	return n;
+}
+
+static void census_end(void *state, uint64_t last_ns)
+{
+	const struct ht_census *c = state;
+	(void)last_ns;
+	c->a->totals.events = (struct ht_event_counts){
+		.alloc = ops_between(c, HT_OP_MALLOC, HT_OP_NEW),
+		.realloc = c->ops[HT_OP_REALLOC],
+		/* A half stood there as a free until the other one came. */
+		.free = c->ops[HT_OP_FREE] + c->ops[HT_OP_DELETE] + c->ops[HT_OP_REALLOC_FREE] +
+			c->ops[HT_OP_FREE_UNKNOWN] + c->ops[HT_OP_REALLOC_FREE_UNKNOWN] - c->paired - c->undone,
+		.map = ops_between(c, HT_OP_MMAP, HT_OP_BRK),
+		.thread = c->ops[HT_OP_THREAD_START] + c->ops[HT_OP_THREAD_EXIT],
+	};
 }
 
 void ht_census_init(struct ht_census *c, struct ht_analysis *a, const struct ht_stacks *stacks)
 {
 	*c = (struct ht_census){.a = a, .stacks = stacks};
-	c->stack_seen = ht_xcalloc(stacks->node_count, sizeof(*c->stack_seen));
+	c->marks = ht_xcalloc(stacks->node_count, sizeof(*c->marks));
 }
 
 struct ht_pass ht_census_pass(struct ht_census *c)
 {
-	return (struct ht_pass){.name = "census", .state = c, .step = census_step};
+	return (struct ht_pass){.name = "census", .state = c, .steps = census_steps, .end = census_end};
 }
 
 void ht_census_release(struct ht_census *c)
 {
-	free(c->stack_seen);
+	free(c->marks);
 }
 
 /* --- lifetimes ---------------------------------------------------------------------------- */
 
-static void lifetime(struct ht_analysis *a, const struct ht_block *b, uint64_t died_ns, uint64_t by)
+static void lifetimes_steps(void *state, const struct ht_step *steps, size_t count)
 {
-	/* Clocks of two threads may differ by the trace's 1 ms. */
-	uint64_t ns = died_ns > b->birth_ns ? died_ns - b->birth_ns : 0;
-	struct ht_lifetime_class *k = &a->lifetimes[ht_size_class_of(ns)];
-	k->frees += by;
-	k->bytes += by * b->size;
+	struct ht_analysis *a = state;
+	for (const struct ht_step *s = steps; s < steps + count; s++) {
+		if (!s->selected || s->implied || (s->kind != HT_STEP_DEATH && s->kind != HT_STEP_REVIVE))
+			continue;
+		uint64_t by = s->kind == HT_STEP_DEATH ? 1 : (uint64_t)-1;
+		struct ht_lifetime_class *k = &a->lifetimes[ht_size_class_of(s->lived_ns)];
+		struct ht_amount n = ht_amount_of(a, s->size);
+		k->frees += by * n.objects;
+		k->bytes += by * n.bytes;
+	}
 }
 
-static void lifetimes_step(void *state, const struct ht_step *s)
+static void lifetimes_end(void *state, uint64_t last_ns)
 {
-	if (!s->block || !s->block->selected || s->implied)
-		return;
-	if (s->kind == HT_STEP_DEATH)
-		lifetime(state, s->block, s->event->time, 1);
-	else if (s->kind == HT_STEP_REVIVE)
-		lifetime(state, s->block, s->death->time, (uint64_t)-1);
+	struct ht_analysis *a = state;
+	(void)last_ns;
+	for (unsigned k = 0; k < HT_SIZE_CLASSES; k++) {
+		ht_amount_whole(a, &a->lifetimes[k].frees);
+		ht_amount_whole(a, &a->lifetimes[k].bytes);
+	}
 }
 
 struct ht_pass ht_lifetimes_pass(struct ht_analysis *a)
@@ -142,5 +155,5 @@ struct ht_pass ht_lifetimes_pass(struct ht_analysis *a)
 		a->lifetimes[k].min_ns = k ? UINT64_C(1) << (k - 1) : 0;
 		a->lifetimes[k].max_ns = k ? UINT64_MAX >> (64 - k) : 0;
 	}
-	return (struct ht_pass){.name = "lifetimes", .state = a, .step = lifetimes_step};
+	return (struct ht_pass){.name = "lifetimes", .state = a, .steps = lifetimes_steps, .end = lifetimes_end};
 }

@@ -11,7 +11,9 @@
 struct ht_census {
 	struct ht_analysis *a;
 	const struct ht_stacks *stacks;
-	bool *stack_seen; /* per canonical node */
+	uint8_t *marks; /* per node: what is known of it */
+	uint64_t ops[HT_OP_COUNT]; /* events of the population */
+	uint64_t paired, undone;   /* of the frees: halves of a realloc, and those that did not happen */
 };
 void ht_census_init(struct ht_census *c, struct ht_analysis *a, const struct ht_stacks *stacks);
 struct ht_pass ht_census_pass(struct ht_census *c);

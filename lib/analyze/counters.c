@@ -1,5 +1,7 @@
 /* counters: adding up, and the metrics by which rows are ordered. See analyze.h. */
-#include "analyze.h"
+#include "tally.h"
+
+#include <math.h>
 
 const char *const ht_metric_names[HT_METRIC_COUNT] = {
 	[HT_METRIC_PEAK] = "peak",     [HT_METRIC_LIVE] = "live",     [HT_METRIC_BYTES] = "bytes",
@@ -21,8 +23,19 @@ void ht_counters_add(struct ht_counters *a, const struct ht_counters *b)
 	a->leaked_bytes += b->leaked_bytes;
 	a->temporary += b->temporary;
 	a->temporary_bytes += b->temporary_bytes;
+	if (b->spread) {
+		if (!a->spread)
+			a->spread = ht_spread_new(b->spread->pool);
+		for (size_t i = 0; i < HT_SPREAD_COUNT; i++)
+			a->spread->variance[i] += b->spread->variance[i];
+	}
 	a->own_peak_known = false;
 	a->own_peak_bytes = a->own_peak_objects = a->own_peak_time_ns = 0;
+}
+
+double ht_counters_stderr(const struct ht_counters *c, enum ht_spread_of of)
+{
+	return c->spread ? sqrt(c->spread->variance[of]) : 0;
 }
 
 uint64_t ht_counters_metric(const struct ht_counters *c, enum ht_metric m)

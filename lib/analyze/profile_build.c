@@ -6,35 +6,8 @@
 #include <stdlib.h>
 
 #include "hash_index.h"
-#include "tally.h"
-
-const char *const ht_profile_names[HT_PROFILE_COUNT] = {
-	[HT_PROFILE_HEAP] = "heap",	[HT_PROFILE_ALLOCS] = "allocs",	      [HT_PROFILE_PEAK] = "peak",
-	[HT_PROFILE_LEAKED] = "leaked", [HT_PROFILE_TEMPORARY] = "temporary",
-};
-
-static const struct ht_profile_type heap_types[] = {
-	{"alloc_objects", "count"},
-	{"alloc_space", "bytes"},
-	{"inuse_objects", "count"},
-	{"inuse_space", "bytes"},
-};
-static const struct ht_profile_type peak_types[] = {{"peak_objects", "count"}, {"peak_space", "bytes"}};
-static const struct ht_profile_type leaked_types[] = {{"leaked_objects", "count"}, {"leaked_space", "bytes"}};
-static const struct ht_profile_type temporary_types[] = {{"temporary_objects", "count"},
-							 {"temporary_space", "bytes"}};
-
-static const struct kind {
-	const struct ht_profile_type *types;
-	size_t count, main; /* main: the default type */
-} kinds[HT_PROFILE_COUNT] = {
-	[HT_PROFILE_HEAP] = {heap_types, 4, 3},
-	[HT_PROFILE_ALLOCS] = {heap_types, 4, 1},
-	[HT_PROFILE_PEAK] = {peak_types, 2, 1},
-	[HT_PROFILE_LEAKED] = {leaked_types, 2, 1},
-	[HT_PROFILE_TEMPORARY] = {temporary_types, 2, 1},
-};
-#define MAX_VALUES 4
+#include "labelled.h"
+#include "profile_values.h"
 
 /* The profile and what it owns; the profile comes first, so that it can be freed. */
 struct built {
@@ -204,44 +177,36 @@ static uint32_t add_location(struct built *b, uint32_t number)
 
 /* --- samples ------------------------------------------------------------------------------ */
 
-static bool values_of(const struct built *b, const struct ht_counters *c, int64_t *v)
+/* Where in the sample its callsite's frame stands, given that its location comes next. */
+static size_t line_of(const struct ht_location *l, const struct ht_stacks *s, uint32_t frame)
 {
-	switch (b->kind) {
-	case HT_PROFILE_PEAK:
-		v[0] = (int64_t)c->peak_objects;
-		v[1] = (int64_t)c->peak_bytes;
-		break;
-	case HT_PROFILE_LEAKED:
-		v[0] = (int64_t)c->leaked_objects;
-		v[1] = (int64_t)c->leaked_bytes;
-		break;
-	case HT_PROFILE_TEMPORARY:
-		v[0] = (int64_t)c->temporary;
-		v[1] = (int64_t)c->temporary_bytes;
-		break;
-	default:
-		v[0] = (int64_t)c->allocs;
-		v[1] = (int64_t)c->bytes;
-		v[2] = (int64_t)c->live_objects;
-		v[3] = (int64_t)c->live_bytes;
-		break;
-	}
-	return v[0] || v[1];
+	size_t line = 0;
+	for (uint32_t i = l->first; i < frame; i++)
+		line += s->frames[i].function && !s->frames[i].hidden;
+	return line;
 }
 
-static void add_sample(struct built *b, const struct ht_site *site)
+static void add_sample(struct built *b, uint32_t node, const struct ht_counters *c,
+		       const struct ht_profile_label *labels, size_t label_count)
 {
 	struct ht_profile *p = &b->profile;
 	const struct ht_stacks *s = b->stacks;
-	int64_t values[MAX_VALUES] = {0};
+	int64_t values[HT_WHOLE_COUNT] = {0};
 	size_t cap = 0, n = 0;
-	uint32_t *locations = NULL, node = site->node;
-	if (!values_of(b, &site->tally.c, values))
+	uint32_t *locations = NULL;
+	if (!ht_profile_values(b->a, b->kind, node, c, values))
 		return;
+	const uint32_t callsite = ht_stacks_callsite_index(s, node);
+	struct ht_profile_sample sample = {.callsite = SIZE_MAX};
 	for (unsigned left = HT_STACK_MAX_NODES; node && left; left--) {
+		const struct ht_location *l = &s->locations[s->location[node]];
 		uint32_t location = add_location(b, s->location[node]);
 		uint32_t parent = s->nodes[node].parent;
 		if (location) {
+			if (sample.callsite == SIZE_MAX && callsite >= l->first && callsite < l->first + l->count) {
+				sample.callsite = n;
+				sample.callsite_line = line_of(l, s, callsite);
+			}
 			if (n == cap) {
 				cap = cap ? cap * 2 : 16;
 				locations = ht_xrealloc(locations, cap, sizeof(*locations));
@@ -252,12 +217,31 @@ static void add_sample(struct built *b, const struct ht_site *site)
 	}
 	int64_t *kept = ht_xmalloc(p->type_count * sizeof(*kept));
 	memcpy(kept, values, p->type_count * sizeof(*kept));
+	sample.locations = locations;
+	sample.location_count = n;
+	sample.values = kept;
+	if (label_count) {
+		struct ht_profile_label *own_labels = ht_xcalloc(label_count, sizeof(*own_labels));
+		memcpy(own_labels, labels, label_count * sizeof(*own_labels));
+		sample.labels = own_labels;
+		sample.label_count = label_count;
+	}
+	if (sample.callsite > n)
+		sample.callsite = n;
 	GROW(b->samples, p->sample_count, b->sample_cap);
-	b->samples[p->sample_count++] = (struct ht_profile_sample){
-		.locations = locations,
-		.location_count = n,
-		.values = kept,
-	};
+	b->samples[p->sample_count++] = sample;
+}
+
+static void add_samples(struct built *b)
+{
+	const struct ht_labelled *l = b->a->labelled;
+	const struct ht_sites *sites = b->a->sites;
+	struct ht_profile_label labels[HT_LABELS_MAX];
+	for (uint32_t i = 0; l && i < l->count; i++)
+		add_sample(b, l->items[i].node, &l->items[i].c, labels, ht_labelled_labels(l, &l->items[i], labels));
+	for (uint32_t i = 0; !l && sites && i < sites->count; i++)
+		if (sites->items[i].shown)
+			add_sample(b, sites->items[i].node, &sites->items[i].c, NULL, 0);
 }
 
 /* --- comments ----------------------------------------------------------------------------- */
@@ -266,9 +250,9 @@ static char *command_text(const struct ht_trace *t)
 {
 	const char *command = ht_trace_settings(t)->command;
 	struct ht_buf text = {0};
-	ht_buf_printf(&text, "command:");
 	for (const char *at = command; at && *at; at += strlen(at) + 1)
-		ht_buf_printf(&text, " %s", at);
+		ht_buf_printf(&text, "%s%s", text.len ? " " : "", at);
+	ht_buf_byte(&text, '\0');
 	return (char *)text.data;
 }
 
@@ -285,15 +269,19 @@ static void add_comments(struct built *b, const char *const *more, size_t count)
 {
 	const struct ht_trace *t = b->a->trace;
 	const struct ht_trace_settings *settings = ht_trace_settings(t);
-	b->comments = ht_xcalloc(count + 5 + b->profile.mapping_count, sizeof(*b->comments));
+	b->comments = ht_xcalloc(count + 6 + b->profile.mapping_count, sizeof(*b->comments));
 	size_t n = 0;
-	if (settings->command)
-		b->comments[n++] = own(b, command_text(t));
+	if (*b->profile.command)
+		b->comments[n++] = own(b, ht_xasprintf("command: %s", b->profile.command));
 	if (b->a->image_count)
-		b->comments[n++] = own(b, ht_xasprintf("pid: %u", ht_trace_image(t, 0)->pid));
+		b->comments[n++] = own(b, ht_xasprintf("pid: %u", b->profile.pid));
 	if (settings->hostname && *settings->hostname)
 		b->comments[n++] = own(b, ht_xasprintf("host: %s", settings->hostname));
 	b->comments[n++] = own(b, completeness_text(b->a));
+	if (b->a->sample_bytes)
+		b->comments[n++] = own(b, ht_xasprintf("sampled: one per %llu bytes, %llu samples; values are scaled",
+						       (unsigned long long)b->a->sample_bytes,
+						       (unsigned long long)b->a->samples));
 	for (size_t i = 0; i < count; i++)
 		b->comments[n++] = more[i];
 	for (uint32_t i = 0; i < ht_trace_module_count(t); i++)
@@ -318,17 +306,20 @@ const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum h
 	b->location_of = ht_xcalloc(a->stacks->location_count, sizeof(*b->location_of));
 	b->mapping_of = ht_xcalloc(ht_trace_module_count(a->trace), sizeof(*b->mapping_of));
 	b->mappings = ht_xcalloc(ht_trace_module_count(a->trace), sizeof(*b->mappings));
-	p->types = kinds[b->kind].types;
-	p->type_count = kinds[b->kind].count;
-	p->default_type = p->types[kinds[b->kind].main].type;
+	const struct ht_profile_kind_info *info = ht_profile_kind_info(b->kind);
+	p->types = info->types;
+	p->type_count = info->count;
+	p->default_type = info->types[info->main].type;
+	p->command = own(b, command_text(a->trace));
+	p->pid = a->image_count ? ht_trace_image(a->trace, 0)->pid : 0;
+	if (kind == HT_PROFILE_WHOLE)
+		p->points = ht_profile_curve(a, &p->point_count, &p->peak_point);
 	p->period_type = (struct ht_profile_type){"space", "bytes"};
 	p->period = settings->sample_bytes ? (int64_t)settings->sample_bytes : 1;
 	p->time_ns = (int64_t)(settings->start_utc_ns + a->totals.first_ns);
 	p->duration_ns = (int64_t)(a->totals.last_ns - a->totals.first_ns);
 	add_main_mapping(b);
-	for (uint32_t i = 0; a->sites && i < a->sites->count; i++)
-		if (a->sites->items[i].shown)
-			add_sample(b, &a->sites->items[i]);
+	add_samples(b);
 	judge_mappings(b);
 	add_comments(b, comments, comment_count);
 	ht_allocator_pattern(&b->drop_frames, a->stacks);
@@ -340,7 +331,7 @@ const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum h
 	p->locations = b->locations;
 	p->samples = b->samples;
 	if (value_index)
-		*value_index = kinds[b->kind].main;
+		*value_index = info->main;
 	return p;
 }
 
@@ -354,9 +345,11 @@ void ht_profile_free(const struct ht_profile *p)
 	for (size_t i = 0; i < p->sample_count; i++) {
 		free((void *)(uintptr_t)b->samples[i].locations);
 		free((void *)(uintptr_t)b->samples[i].values);
+		free((void *)(uintptr_t)b->samples[i].labels);
 	}
 	for (size_t i = 0; i < b->text_count; i++)
 		free(b->texts[i]);
+	free((void *)(uintptr_t)p->points);
 	ht_buf_release(&b->drop_frames);
 	ht_index_release(&b->function_index);
 	free(b->texts);

@@ -12,7 +12,6 @@ struct row_build {
 	enum ht_metric metric;
 	struct ht_row *items; /* per key, or per site */
 	uint64_t *best;	      /* per row: value of its heaviest stack, + 1; 0 = none yet */
-	uint32_t *visited;    /* per key: site + 1 that last added to total */
 };
 
 /* What the grouping knows of a frame. */
@@ -43,7 +42,7 @@ static void add_self(struct row_build *b, uint32_t row, const struct ht_site *si
 {
 	struct ht_row *r = &b->items[row];
 	const struct ht_stacks *s = b->a->stacks;
-	uint64_t value = ht_counters_metric(&site->tally.c, b->metric) + 1;
+	uint64_t value = ht_counters_metric(&site->c, b->metric) + 1;
 	if (!b->best[row])
 		describe(r, ht_stacks_callsite(s, site->node), b->a->options.by);
 	if (value > b->best[row]) {
@@ -51,27 +50,56 @@ static void add_self(struct row_build *b, uint32_t row, const struct ht_site *si
 		r->node = site->node;
 	}
 	r->stacks++;
-	ht_counters_add(&r->self, &site->tally.c);
+	ht_counters_add(&r->self, &site->c);
 }
 
-/* From the callsite outward, as the callsite's own row is among them. */
-static void add_total(struct row_build *b, uint32_t number, const struct ht_site *site, uint32_t *frames)
+/* From the callsite outward, as the callsite's own row is among them; visited: per key, the site + 1 that came last. */
+static void add_total(const struct ht_analysis *a, uint32_t number, uint32_t *frames, uint32_t *visited)
 {
-	const struct ht_stacks *s = b->a->stacks;
+	const struct ht_stacks *s = a->stacks;
+	const struct ht_site *site = &a->sites->items[number];
 	size_t n = ht_stacks_visible(s, site->node, frames, HT_STACK_MAX_FRAMES);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t key = s->keys[frames[i]];
-		struct ht_row *r = &b->items[key];
-		if (b->visited[key] == number + 1)
+		struct ht_row_total *t = &a->sites->totals[key];
+		if (visited[key] == number + 1)
 			continue;
-		b->visited[key] = number + 1;
-		if (!r->frame)
-			describe(r, &s->frames[frames[i]], b->a->options.by);
-		ht_counters_add(&r->total, &site->tally.c);
+		visited[key] = number + 1;
+		if (!t->frame)
+			t->frame = &s->frames[frames[i]];
+		ht_counters_add(&t->c, &site->c);
 	}
 }
 
-static void set_own_peak(struct ht_counters *c, const struct ht_row_level *l)
+/* Whatever the order of the rows, their totals are the same: found once, for all. */
+static void find_totals(const struct ht_analysis *a)
+{
+	struct ht_sites *sites = a->sites;
+	if (sites->totals)
+		return;
+	uint32_t *frames = ht_xcalloc(HT_STACK_MAX_FRAMES, sizeof(*frames));
+	uint32_t *visited = ht_xcalloc(a->stacks->key_count, sizeof(*visited));
+	sites->totals = ht_xcalloc(a->stacks->key_count, sizeof(*sites->totals));
+	for (uint32_t i = 0; i < sites->count; i++)
+		if (ht_site_counts(&sites->items[i]))
+			add_total(a, i, frames, visited);
+	free(frames);
+	free(visited);
+}
+
+static void take_totals(struct row_build *b)
+{
+	find_totals(b->a);
+	for (uint32_t i = 0; i < b->a->stacks->key_count; i++) {
+		const struct ht_row_total *t = &b->a->sites->totals[i];
+		if (!t->frame)
+			continue;
+		describe(&b->items[i], t->frame, b->a->options.by);
+		b->items[i].total = t->c;
+	}
+}
+
+static void set_own_peak(struct ht_counters *c, const struct ht_level *l)
 {
 	c->own_peak_known = true;
 	c->own_peak_bytes = l->peak_bytes;
@@ -103,16 +131,11 @@ static int compare_rows(const void *pa, const void *pb, void *ctx)
 
 static void fill(struct row_build *b, const struct ht_sites *sites)
 {
-	uint32_t *frames = ht_xcalloc(HT_STACK_MAX_FRAMES, sizeof(*frames));
-	for (uint32_t i = 0; i < sites->count; i++) {
-		const struct ht_site *site = &sites->items[i];
-		if (!ht_site_counts(site))
-			continue;
-		add_self(b, site->row, site);
-		if (b->a->options.by != HT_BY_STACK)
-			add_total(b, i, site, frames);
-	}
-	free(frames);
+	if (b->a->options.by != HT_BY_STACK)
+		take_totals(b);
+	for (uint32_t i = 0; i < sites->count; i++)
+		if (ht_site_counts(&sites->items[i]))
+			add_self(b, sites->items[i].row, &sites->items[i]);
 }
 
 void ht_analysis_rows(const struct ht_analysis *a, enum ht_metric metric, bool with_callees, struct ht_rows *out)
@@ -128,7 +151,6 @@ void ht_analysis_rows(const struct ht_analysis *a, enum ht_metric metric, bool w
 		.metric = metric,
 		.items = ht_xcalloc(count, sizeof(*b.items)),
 		.best = ht_xcalloc(count, sizeof(*b.best)),
-		.visited = ht_xcalloc(count, sizeof(*b.visited)),
 	};
 	fill(&b, sites);
 	for (uint32_t i = 0; i < count; i++) {
@@ -144,7 +166,6 @@ void ht_analysis_rows(const struct ht_analysis *a, enum ht_metric metric, bool w
 	qsort_r(b.items, out->count, sizeof(*b.items), compare_rows, &metric);
 	out->items = b.items;
 	free(b.best);
-	free(b.visited);
 }
 
 void ht_rows_release(struct ht_rows *r)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "census.h"
+#include "estimate.h"
 
 static size_t slice_of(const struct ht_analysis *a, uint64_t ns)
 {
@@ -36,12 +37,10 @@ static uint64_t slice_begin(const struct ht_analysis *a, size_t i)
 	return i < n ? first + (uint64_t)((length * i + n - 1) / n) : UINT64_MAX;
 }
 
-/* The slice of time ns; slices passed over repeat the level. */
-static struct ht_series_point *move_to(struct ht_series *s, uint64_t ns)
+/* Goes on to the slice of time ns; slices passed over repeat the level. */
+static __attribute__((noinline)) void go_on(struct ht_series *s, uint64_t ns)
 {
 	struct ht_analysis *a = s->a;
-	if (ns < s->next_ns)
-		return &a->series[s->at];
 	size_t to = slice_of(a, ns);
 	while (s->at < to) {
 		a->series[s->at++].end_bytes = s->now_bytes;
@@ -49,38 +48,49 @@ static struct ht_series_point *move_to(struct ht_series *s, uint64_t ns)
 		a->series[s->at].live_objects = s->now_objects;
 	}
 	s->next_ns = slice_begin(a, s->at + 1);
-	return &a->series[s->at];
 }
 
-static void series_step(void *state, const struct ht_step *step)
+static inline struct ht_series_point *move_to(struct ht_series *s, uint64_t ns)
+{
+	if (__builtin_expect(ns >= s->next_ns, 0))
+		go_on(s, ns);
+	return &s->a->series[s->at];
+}
+
+/* The level is kept in locals: through pointers it would be written and read again at every step. */
+static void series_steps(void *state, const struct ht_step *steps, size_t count)
 {
 	struct ht_series *s = state;
-	const struct ht_block *b = step->block;
-	if (!b || !b->selected || !step->event)
-		return;
-	struct ht_series_point *p = move_to(s, step->event->time);
-	if (step->kind == HT_STEP_BIRTH || step->kind == HT_STEP_REVIVE) {
-		s->now_bytes += b->size;
-		s->now_objects++;
-	} else {
-		s->now_bytes -= b->size;
-		s->now_objects--;
+	struct ht_series_point *p = &s->a->series[s->at];
+	uint64_t bytes = s->now_bytes, objects = s->now_objects, next_ns = s->next_ns;
+	for (const struct ht_step *step = steps; step < steps + count; step++) {
+		bool left = step->kind == HT_STEP_LEFT;
+		if (!step->selected || (left && !step->op)) /* at the selection's end there is no moment more */
+			continue;
+		if (__builtin_expect(step->time_ns >= next_ns, 0)) {
+			s->now_bytes = bytes;
+			s->now_objects = objects;
+			p = move_to(s, step->time_ns);
+			next_ns = s->next_ns;
+		}
+		const struct ht_amount n = ht_amount_of(s->a, step->size);
+		if (step->kind == HT_STEP_DEATH || left) {
+			bytes -= n.bytes;
+			objects -= n.objects;
+			p->frees += left ? 0 : n.objects;
+			continue;
+		}
+		bytes += n.bytes;
+		objects += n.objects;
+		p->allocs += step->kind == HT_STEP_BIRTH ? n.objects : 0;
+		p->bytes += step->kind == HT_STEP_BIRTH ? n.bytes : 0;
+		if (bytes > p->live_bytes) {
+			p->live_bytes = bytes;
+			p->live_objects = objects;
+		}
 	}
-	switch (step->kind) {
-	case HT_STEP_BIRTH:
-		p->allocs++;
-		p->bytes += b->size;
-		break;
-	case HT_STEP_DEATH:
-		p->frees++;
-		break;
-	default:
-		break;
-	}
-	if (s->now_bytes > p->live_bytes) {
-		p->live_bytes = s->now_bytes;
-		p->live_objects = s->now_objects;
-	}
+	s->now_bytes = bytes;
+	s->now_objects = objects;
 }
 
 /* --- RSS ---------------------------------------------------------------------------------- */
@@ -159,13 +169,13 @@ static void series_end(void *state, uint64_t last_ns)
 		move_to(s, a->totals.last_ns > last_ns ? a->totals.last_ns : last_ns);
 		a->series[s->at].end_bytes = s->now_bytes;
 	}
+	for (size_t i = 0; i < a->series_count; i++) {
+		struct ht_series_point *p = &a->series[i];
+		uint64_t *sums[] = {&p->live_bytes, &p->live_objects, &p->end_bytes, &p->allocs, &p->frees, &p->bytes};
+		for (size_t k = 0; k < HT_ARRAY_SIZE(sums); k++)
+			ht_amount_whole(a, sums[k]);
+	}
 	sum_rss(s);
-}
-
-static void no_step(void *state, const struct ht_step *step)
-{
-	(void)state;
-	(void)step;
 }
 
 struct ht_pass ht_series_pass(struct ht_series *s)
@@ -173,7 +183,7 @@ struct ht_pass ht_series_pass(struct ht_series *s)
 	return (struct ht_pass){
 		.name = "series",
 		.state = s,
-		.step = s->a->series_count ? series_step : no_step,
+		.steps = s->a->series_count ? series_steps : NULL,
 		.end = series_end,
 	};
 }

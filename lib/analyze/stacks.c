@@ -85,6 +85,7 @@ void ht_stacks_free(struct ht_stacks *s)
 		return;
 	if (s->symbolizer)
 		ht_symbolizer_free(s->symbolizer);
+	ht_stacks_forget_stored(s);
 	free(s->quality.modules);
 	free(s->canon);
 	free(s->location);

@@ -44,7 +44,8 @@ struct ht_stacks {
 	uint8_t *marks; /* per frame: enum ht_frame_mark */
 	uint32_t frame_count, key_count;
 	bool has_focus, has_ignore, has_module;
-	struct ht_symbolizer *symbolizer; /* owns the frames' strings */
+	struct ht_symbolizer *symbolizer; /* owns the frames' strings, with the next */
+	struct ht_stored_symbols **stored; /* per module: those that stand in the trace, NULL = none; NULL before symbols */
 	struct ht_symbol_quality quality;
 };
 
@@ -55,6 +56,9 @@ void ht_stacks_free(struct ht_stacks *s);
 
 /* symbols.c: fills in frames, marks, quality, and keys. */
 int ht_stacks_symbolize(struct ht_stacks *s, const struct ht_analysis_options *o, struct ht_diag *d);
+/* Resolves all locations but those that s->stored suffices for; into s->symbolizer. */
+void ht_stacks_ask(struct ht_stacks *s, const struct ht_analysis_options *o);
+void ht_stacks_forget_stored(struct ht_stacks *s);
 /* frame_keys.c */
 void ht_stacks_number_frames(struct ht_stacks *s, enum ht_by by);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "stacks.h"
+#include "stored_symbols.h"
 
 struct filters {
 	regex_t focus, ignore, hide, module, allocators;
@@ -78,7 +79,39 @@ static void relay_progress(void *ctx, size_t done, size_t total)
 		o->progress(o->progress_ctx, "symbols", done, total);
 }
 
-static void ask(struct ht_stacks *s, const struct ht_analysis_options *o)
+/* What stands in the trace. A record that cannot be read is as good as none: the module's quality tells. */
+static void load_stored(struct ht_stacks *s)
+{
+	uint32_t modules = ht_trace_module_count(s->trace);
+	s->stored = ht_xcalloc(modules, sizeof(*s->stored));
+	for (uint32_t i = 0; i < modules; i++)
+		if (ht_stored_symbols_load(&s->stored[i], s->trace, i, NULL))
+			s->stored[i] = NULL;
+}
+
+void ht_stacks_forget_stored(struct ht_stacks *s)
+{
+	for (uint32_t i = 0; s->stored && i < ht_trace_module_count(s->trace); i++)
+		ht_stored_symbols_free(s->stored[i]);
+	free(s->stored);
+}
+
+/* Nothing on this machine can tell more. */
+static bool stored_suffices(const struct ht_stacks *s, uint32_t module)
+{
+	return s->stored && s->stored[module] && ht_stored_symbols_kind(s->stored[module], NULL) == HT_SYMBOLS_DWARF;
+}
+
+/* What the trace says holds, unless this machine knows more. */
+static bool use_stored(const struct ht_stacks *s, uint32_t module)
+{
+	if (!s->stored || !s->stored[module])
+		return false;
+	return stored_suffices(s, module) || !ht_symbols_better(ht_symbolizer_kind(s->symbolizer, module, NULL),
+								ht_stored_symbols_kind(s->stored[module], NULL));
+}
+
+void ht_stacks_ask(struct ht_stacks *s, const struct ht_analysis_options *o)
 {
 	const struct ht_trace *t = s->trace;
 	s->symbolizer = ht_symbolizer_new(&o->symbolize);
@@ -88,7 +121,7 @@ static void ask(struct ht_stacks *s, const struct ht_analysis_options *o)
 		ht_symbolizer_module(s->symbolizer, i, module_path(t, i + 1), m->build_id, n);
 	}
 	for (uint32_t i = 1; i < s->location_count; i++)
-		if (s->locations[i].module)
+		if (s->locations[i].module && !stored_suffices(s, s->locations[i].module - 1))
 			ht_symbolizer_want(s->symbolizer, s->locations[i].module - 1, s->locations[i].address);
 	ht_symbolizer_resolve(s->symbolizer, relay_progress, (void *)(uintptr_t)o);
 }
@@ -123,7 +156,7 @@ static void add_frame(struct ht_stacks *s, uint32_t *cap, const struct ht_locati
 	out->allocator = ht_allocator_function(f->function);
 }
 
-static void copy_location(struct ht_stacks *s, uint32_t *cap, struct ht_location *l)
+static void copy_location(struct ht_stacks *s, const struct ht_symbolize_options *o, uint32_t *cap, struct ht_location *l)
 {
 	struct ht_symbol symbol = {.reason = "not symbolized"};
 	l->first = s->frame_count;
@@ -131,6 +164,8 @@ static void copy_location(struct ht_stacks *s, uint32_t *cap, struct ht_location
 		symbol.reason = "no stack was recorded";
 	else if (!l->module)
 		symbol.reason = "the address belongs to no file";
+	else if (s->symbolizer && use_stored(s, l->module - 1))
+		symbol = ht_stored_symbols_get(s->stored[l->module - 1], l->address, o->demangle, o->no_inline);
 	else if (s->symbolizer)
 		symbol = ht_symbolizer_get(s->symbolizer, l->module - 1, l->address);
 	const char *reason = symbol.reason && *symbol.reason ? symbol.reason : "no symbol";
@@ -192,7 +227,9 @@ static void judge(struct ht_stacks *s)
 		m->path = module_path(s->trace, i + 1);
 		m->kind = HT_SYMBOLS_NONE;
 		m->reason = "not symbolized";
-		if (s->symbolizer)
+		if (s->symbolizer && use_stored(s, i))
+			m->kind = ht_stored_symbols_kind(s->stored[i], &m->reason);
+		else if (s->symbolizer)
 			m->kind = ht_symbolizer_kind(s->symbolizer, i, &m->reason);
 		q->modules[q->module_count++] = *m;
 	}
@@ -204,11 +241,13 @@ int ht_stacks_symbolize(struct ht_stacks *s, const struct ht_analysis_options *o
 	int code = compile_filters(&filters, o, d);
 	if (code < 0)
 		return code;
-	if (o->symbols)
-		ask(s, o);
+	if (o->symbols) {
+		load_stored(s);
+		ht_stacks_ask(s, o);
+	}
 	uint32_t cap = 0;
 	for (uint32_t i = 0; i < s->location_count; i++)
-		copy_location(s, &cap, &s->locations[i]);
+		copy_location(s, &o->symbolize, &cap, &s->locations[i]);
 	mark_frames(s, &filters);
 	judge(s);
 	release_filters(&filters);

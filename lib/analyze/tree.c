@@ -50,10 +50,10 @@ static void add_site(struct tree_build *b, const struct ht_site *site, uint32_t 
 	uint32_t at = HT_NO_NODE;
 	for (size_t i = 0; i < n; i++) {
 		at = child_of(b, at, frames[b->top_down ? n - 1 - i : i]);
-		ht_counters_add(&t->nodes[at].total, &site->tally.c);
+		ht_counters_add(&t->nodes[at].total, &site->c);
 	}
-	ht_counters_add(&t->nodes[at].self, &site->tally.c);
-	ht_counters_add(&t->sum, &site->tally.c);
+	ht_counters_add(&t->nodes[at].self, &site->c);
+	ht_counters_add(&t->sum, &site->c);
 }
 
 /* --- siblings in order -------------------------------------------------------------------- */

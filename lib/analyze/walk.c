@@ -11,380 +11,481 @@
  *  - What a damaged file says about blocks that were never born is counted, and believed no further.
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "pass.h"
-#include "readahead.h"
+#include "walk.h"
 
-/* The last REALLOC_FREE of a thread: what its birth half or its undo refers to. */
-struct pending {
-	bool present; /* can be undone */
-	bool open;    /* no other birth or death of the thread since: a REALLOC is its other half */
-	struct ht_step step;
-	struct ht_event event;
-	struct ht_block block;
-};
-
-struct thread_state {
-	uint64_t births;
-	struct pending pending;
-};
-
-struct fork_link {
-	uint32_t parent, child;
-	uint64_t number;
-};
-
-struct walk {
-	const struct ht_trace *trace;
-	const struct ht_analysis_options *options;
-	const bool *thread_selected;
-	const struct ht_pass *passes;
-	size_t pass_count;
-	struct ht_live_table live;
-	struct thread_state **threads; /* made at a thread's first event */
-	struct fork_link *forks;       /* by parent, number */
-	size_t fork_count;
-	bool *heritage_known; /* per image: what it inherited is exactly known */
-	bool begun;	/* `from` is reached */
-	bool instant_done;
-	uint64_t last_ns;
-};
-
-static void emit(const struct walk *w, const struct ht_step *s)
+static inline bool is_new_machine(const struct ht_walk_event *n)
 {
-	for (size_t i = 0; i < w->pass_count; i++)
-		w->passes[i].step(w->passes[i].state, s);
+	return n->events->op[n->i] & HT_EVENT_NEW_MACHINE;
 }
 
-static uint64_t births_between(const struct walk *w, const struct ht_block *b)
+/* A step of this event that is about no block. */
+static inline struct ht_step *event_step(struct ht_walk *w, const struct ht_walk_event *n, unsigned kind)
 {
-	const struct thread_state *owner = w->threads[b->thread];
-	return owner ? (uint32_t)((uint32_t)owner->births - b->order) : 0;
-}
-
-/* --- forks -------------------------------------------------------------------------------- */
-
-static int by_parent_and_number(const void *pa, const void *pb)
-{
-	const struct fork_link *a = pa, *b = pb;
-	if (a->parent != b->parent)
-		return a->parent < b->parent ? -1 : 1;
-	if (a->number != b->number)
-		return a->number < b->number ? -1 : 1;
-	return a->child < b->child ? -1 : a->child > b->child;
-}
-
-static void collect_forks(struct walk *w)
-{
-	uint32_t n = ht_trace_image_count(w->trace);
-	w->forks = ht_xcalloc(n, sizeof(*w->forks));
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ht_image *m = ht_trace_image(w->trace, i);
-		if (m->kind == HT_IMAGE_FORK && m->parent && m->parent - 1 < n && m->parent - 1 != i)
-			w->forks[w->fork_count++] = (struct fork_link){m->parent - 1, i, m->fork_number};
-	}
-	qsort(w->forks, w->fork_count, sizeof(*w->forks), by_parent_and_number);
-}
-
-/* What an image holds by inheritance is known if its fork was read, and the same is true of its parent
- * where that is a forked one. Otherwise the parent's own births may stand behind the child's frees
- * in the file. Without addresses nothing inherited can be found at all. */
-static bool is_known(const struct walk *w, uint32_t image)
-{
-	return ht_trace_image(w->trace, image)->kind != HT_IMAGE_FORK || w->heritage_known[image];
-}
-
-/* The children that refer to this fork get their inheritance; number 0 would name those whose fork
- * was not seen, and they get theirs at their own start. */
-static void on_fork(struct walk *w, uint32_t image, uint64_t number)
-{
-	struct fork_link key = {.parent = image, .number = number};
-	size_t lo = 0, hi = w->fork_count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (by_parent_and_number(&w->forks[mid], &key) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (; number && lo < w->fork_count; lo++) {
-		const struct fork_link *f = &w->forks[lo];
-		if (f->parent != image || f->number != number)
-			return;
-		ht_live_inherit(&w->live, image, f->child);
-		w->heritage_known[f->child] = is_known(w, image) && ht_trace_settings(w->trace)->addresses;
-	}
-}
-
-static void on_image_start(struct walk *w, uint32_t image)
-{
-	const struct ht_image *m = ht_trace_image(w->trace, image);
-	if (m->kind == HT_IMAGE_FORK && !m->fork_number && m->parent &&
-	    m->parent - 1 < w->live.images && m->parent - 1 != image)
-		ht_live_inherit(&w->live, m->parent - 1, image);
+	struct ht_step *s = ht_batch_step(w->batch);
+	*s = (struct ht_step){
+		.kind = (uint8_t)kind,
+		.op = n->op,
+		.actor_selected = n->actor_selected,
+		.new_machine = is_new_machine(n),
+		.image = n->t->image,
+		.thread = n->thread,
+		.stack = n->events->stack[n->i],
+		.time_ns = n->events->time[n->i],
+	};
+	return s;
 }
 
 /* --- births and deaths -------------------------------------------------------------------- */
 
-static void death(struct walk *w, struct ht_step *s, struct ht_block *b)
+/* The death of a live block by this event; op NONE: by a birth at its address. */
+static inline struct ht_step *death(struct ht_walk *w, const struct ht_walk_event *n, struct ht_live_ref r, unsigned op)
 {
-	s->kind = HT_STEP_DEATH;
-	s->same_thread = s->event->thread == b->thread;
-	s->between = births_between(w, b);
-	s->block = b;
-	emit(w, s);
-}
-
-static void on_birth(struct walk *w, const struct ht_event *e, struct ht_step *s)
-{
-	struct thread_state *t = w->threads[e->thread];
-	struct ht_block *old = ht_live_find_address(&w->live, s->image, e->address);
-	if (old && e->address) {
-		struct ht_step implied = *s;
-		implied.implied = true;
-		death(w, &implied, old);
-		ht_live_remove(&w->live, old);
-	}
-	t->births++;
-	struct ht_block b = {
-		.seq = e->seq,
-		.address = e->address,
-		.size = e->size,
-		.birth_ns = e->time,
-		.stack = e->stack,
-		.thread = e->thread,
-		.image = s->image,
-		.order = (uint32_t)t->births,
-		.op = e->op,
-		.selected = s->actor_selected,
-		.unpaired = e->unpaired,
+	const struct ht_block *b = r.block;
+	uint64_t ns = n->events->time[n->i];
+	struct ht_step *s = ht_batch_step(w->batch);
+	*s = (struct ht_step){
+		.kind = HT_STEP_DEATH,
+		.op = (uint8_t)op,
+		.selected = b->selected,
+		.wanted = b->wanted,
+		.actor_selected = n->actor_selected,
+		.implied = op == HT_OP_IMPLIED_FREE || op == HT_OP_NONE,
+		.same_thread = n->thread == b->thread,
+		.new_machine = is_new_machine(n),
+		.image = n->t->image,
+		.thread = n->thread,
+		.stack = n->events->stack[n->i],
+		.owner = b->thread,
+		.birth_stack = b->stack,
+		.between = w->threads[b->thread].births - b->order,
+		.size = b->size,
+		.time_ns = ns,
+		.birth_ns = b->birth_ns,
+		/* Clocks of two threads may differ by the trace's 1 ms. */
+		.lived_ns = ns > b->birth_ns ? ns - b->birth_ns : 0,
 	};
-	s->kind = HT_STEP_BIRTH;
-	s->realloc_pair = e->op == HT_OP_REALLOC && t->pending.open;
-	s->pair_selected = s->realloc_pair && t->pending.step.actor_selected;
-	t->pending.open = t->pending.present = false;
-	s->block = ht_live_add(&w->live, &b);
-	emit(w, s);
+	return s;
 }
 
-static void on_death(struct walk *w, const struct ht_event *e, struct ht_step *s)
+/* Blocks that the collector could not pair die unseen when their address is born again; and so does one whose
+ * number is given again, which only damage can bring about. */
+static __attribute__((noinline)) void end_unseen(struct ht_walk *w, const struct ht_walk_event *n)
 {
-	struct thread_state *t = w->threads[e->thread];
-	struct ht_block *b = NULL;
-	bool realloc_half = e->op == HT_OP_REALLOC_FREE || e->op == HT_OP_REALLOC_FREE_UNKNOWN;
-
-	if (ht_op_is_death(e->op)) {
-		s->implied = e->op == HT_OP_IMPLIED_FREE;
-		b = ht_live_find(&w->live, e->seq);
-		/* Across images only inheritance can explain it: the parent's block lives on. */
-		s->kind = !b ? HT_STEP_UNMATCHED : b->image != s->image ? HT_STEP_INHERITED : HT_STEP_DEATH;
-	} else {
-		b = ht_live_find_address(&w->live, s->image, e->address);
-		if (b)
-			s->kind = HT_STEP_DEATH;
-		else if (ht_live_drop_inherited(&w->live, s->image, e->address))
-			s->kind = HT_STEP_INHERITED;
-		else
-			s->kind = HT_STEP_FOREIGN;
-		s->undecided = s->kind == HT_STEP_FOREIGN && !is_known(w, s->image);
+	uint64_t seq;
+	struct ht_live_ref r = ht_live_find_address(&w->live, n->t->image, n->events->address[n->i], &seq);
+	if (r.block) {
+		death(w, n, r, HT_OP_NONE);
+		ht_live_remove(&w->live, r);
 	}
-	if (s->kind == HT_STEP_DEATH)
-		death(w, s, b);
+	r = ht_live_find(&w->live, n->events->seq[n->i]);
+	if (r.block) {
+		death(w, n, r, HT_OP_NONE);
+		ht_live_remove(&w->live, r);
+	}
+}
+
+/* Do the filters by size, region and task let this birth through? */
+static inline bool is_wanted(const struct ht_walk *w, const struct ht_walk_event *n)
+{
+	const struct ht_selection *sel = &w->options->selection;
+	uint64_t size = n->events->size[n->i];
+	return size >= sel->min_size && size <= sel->max_size &&
+	       __builtin_expect(!w->regions || ht_regions_inside(w->regions, n->thread), 1);
+}
+
+static inline void on_birth(struct ht_walk *w, const struct ht_walk_event *n)
+{
+	const struct ht_event_arrays *e = n->events;
+	uint64_t seq = e->seq[n->i];
+	struct ht_live_ref r = ht_live_place(&w->live, seq);
+	if (__builtin_expect(w->live.by_address.count || r.block->live, 0)) {
+		end_unseen(w, n);
+		r = ht_live_place(&w->live, seq);
+	}
+	struct ht_walk_thread *t = n->t;
+	const bool wanted = is_wanted(w, n);
+	t->births++;
+	*r.block = (struct ht_block){
+		.size = e->size[n->i],
+		.birth_ns = e->time[n->i],
+		.stack = e->stack[n->i],
+		.thread = n->thread,
+		.order = t->births,
+		.selected = n->actor_selected,
+		.unpaired = e->op[n->i] & HT_EVENT_UNPAIRED,
+		.wanted = wanted,
+	};
+	ht_live_add(&w->live, r, seq, e->address[n->i]);
+	struct ht_step *s = ht_batch_step(w->batch);
+	*s = (struct ht_step){
+		.kind = HT_STEP_BIRTH,
+		.op = n->op,
+		.selected = n->actor_selected,
+		.wanted = wanted,
+		.actor_selected = n->actor_selected,
+		.new_machine = is_new_machine(n),
+		.image = t->image,
+		.thread = n->thread,
+		.stack = e->stack[n->i],
+		.owner = n->thread,
+		.birth_stack = e->stack[n->i],
+		.size = e->size[n->i],
+		.time_ns = e->time[n->i],
+		.birth_ns = e->time[n->i],
+	};
+	struct ht_pending *p = t->pending;
+	if (p && p->open) {
+		s->realloc_pair = p->paired = n->op == HT_OP_REALLOC;
+		s->pair_selected = p->paired && p->step.actor_selected;
+		p->open = false;
+	}
+}
+
+static __attribute__((noinline)) void remember(const struct ht_walk_event *n, const struct ht_step *s,
+					       const struct ht_block *b, uint64_t seq, uint64_t address)
+{
+	if (!n->t->pending)
+		n->t->pending = ht_xcalloc(1, sizeof(*n->t->pending));
+	*n->t->pending = (struct ht_pending){
+		.present = true,
+		.open = true,
+		.op = n->op,
+		.step = *s,
+		.seq = seq,
+		.address = address,
+	};
+	if (b)
+		n->t->pending->block = *b;
+}
+
+static inline void close_pending(const struct ht_walk_event *n)
+{
+	if (n->t->pending)
+		n->t->pending->open = false;
+}
+
+static inline void on_death(struct ht_walk *w, const struct ht_walk_event *n)
+{
+	uint64_t seq = n->events->seq[n->i];
+	struct ht_live_ref r = ht_live_find(&w->live, seq);
+	struct ht_step *s;
+	/* Across images only inheritance can explain it: the parent's block lives on. */
+	bool dies = r.block && w->image_of[r.block->thread] == n->t->image;
+	if (__builtin_expect(dies, 1))
+		s = death(w, n, r, n->op);
 	else
-		emit(w, s);
-	if (realloc_half) {
-		t->pending.present = t->pending.open = true;
-		t->pending.step = *s;
-		t->pending.event = *e;
-		if (s->kind == HT_STEP_DEATH)
-			t->pending.block = *b;
-	} else if (!s->implied) {
-		t->pending.open = false;
-	}
-	if (s->kind == HT_STEP_DEATH)
-		ht_live_remove(&w->live, b);
+		s = event_step(w, n, r.block ? HT_STEP_INHERITED : HT_STEP_UNMATCHED);
+	if (n->op == HT_OP_REALLOC_FREE)
+		remember(n, s, dies ? r.block : NULL, seq, dies ? ht_live_address(r) : 0);
+	else if (n->op != HT_OP_IMPLIED_FREE)
+		close_pending(n);
+	if (__builtin_expect(dies, 1))
+		ht_live_remove(&w->live, r);
 }
 
-static void on_undo(struct walk *w, const struct ht_event *e, struct ht_step *s)
+static __attribute__((noinline)) void on_unknown_death(struct ht_walk *w, const struct ht_walk_event *n)
 {
-	struct thread_state *t = w->threads[e->thread];
-	struct pending *p = &t->pending;
-	if (!p->present) {
-		s->kind = HT_STEP_EVENT;
-		emit(w, s);
+	uint64_t address = n->events->address[n->i], seq = 0;
+	struct ht_live_ref r = ht_live_find_address(&w->live, n->t->image, address, &seq);
+	struct ht_step *s;
+	if (r.block) {
+		s = death(w, n, r, n->op);
+	} else if (ht_live_drop_inherited(&w->live, n->t->image, address)) {
+		s = event_step(w, n, HT_STEP_INHERITED);
+	} else {
+		s = event_step(w, n, HT_STEP_FOREIGN);
+		s->undecided = !ht_walk_heritage_known(w, n->t->image);
+	}
+	if (n->op == HT_OP_REALLOC_FREE_UNKNOWN)
+		remember(n, s, r.block, seq, address);
+	else
+		close_pending(n);
+	if (r.block)
+		ht_live_remove(&w->live, r);
+}
+
+static void on_undo(struct ht_walk *w, const struct ht_walk_event *n)
+{
+	struct ht_pending *p = n->t->pending;
+	if (!p || !p->present) {
+		event_step(w, n, HT_STEP_EVENT);
 		return;
 	}
+	struct ht_step *s = ht_batch_step(w->batch);
+	*s = p->step;
 	s->kind = HT_STEP_REVIVE;
+	s->op = HT_OP_REALLOC_UNDO;
 	s->undone = p->step.kind;
-	s->undone_undecided = p->step.undecided;
+	s->actor_selected = n->actor_selected;
 	s->pair_selected = p->step.actor_selected;
-	s->same_thread = p->step.same_thread;
-	s->between = p->step.between;
-	s->death = &p->event;
+	s->realloc_pair = p->paired;
+	s->time_ns = n->events->time[n->i];
 	if (s->undone == HT_STEP_DEATH)
-		s->block = ht_live_add(&w->live, &p->block);
-	else if (s->undone == HT_STEP_INHERITED && p->event.op == HT_OP_REALLOC_FREE_UNKNOWN)
-		ht_live_restore_inherited(&w->live, s->image, p->event.address);
+		ht_live_restore(&w->live, p->seq, p->address, &p->block);
+	else if (s->undone == HT_STEP_INHERITED && p->op == HT_OP_REALLOC_FREE_UNKNOWN)
+		ht_live_inherit_one(&w->live, n->t->image, p->address);
 	p->present = p->open = false;
-	emit(w, s);
 }
 
-static void leave(struct walk *w, struct ht_step *s, uint32_t image)
+struct leaving {
+	struct ht_walk *walk;
+	uint32_t image;
+	bool ended;
+	uint64_t ns;
+};
+
+static bool leave_block(void *ctx, const struct ht_block *b, uint64_t address)
 {
-	struct ht_block *b;
-	while ((b = ht_live_first(&w->live, image))) {
-		s->kind = HT_STEP_LEFT;
-		s->block = b;
-		emit(w, s);
-		ht_live_remove(&w->live, b);
-	}
-	ht_live_forget_inherited(&w->live, image);
+	const struct leaving *l = ctx;
+	struct ht_step *s = ht_batch_step(l->walk->batch);
+	(void)address;
+	*s = (struct ht_step){
+		.kind = HT_STEP_LEFT,
+		.op = l->ended ? HT_OP_IMAGE_END : HT_OP_NONE,
+		.selected = b->selected,
+		.wanted = b->wanted,
+		.image = l->image,
+		.owner = b->thread,
+		.birth_stack = b->stack,
+		.size = b->size,
+		.time_ns = l->ns,
+		.birth_ns = b->birth_ns,
+		.lived_ns = l->ns > b->birth_ns ? l->ns - b->birth_ns : 0,
+	};
+	return true;
 }
 
-static void on_image_end(struct walk *w, struct ht_step *s)
+static void leave(struct ht_walk *w, uint32_t image, bool ended, uint64_t ns)
 {
-	struct ht_step end = *s;
-	end.kind = HT_STEP_EVENT;
-	emit(w, &end);
-	s->image_ended = true;
-	leave(w, s, s->image);
+	struct leaving l = {w, image, ended, ns};
+	ht_live_each(&w->live, image, leave_block, &l);
+	ht_live_forget(&w->live, image);
 }
 
 /* --- the walk ----------------------------------------------------------------------------- */
 
-static void instant(struct walk *w)
+static void instant(struct ht_walk *w)
 {
-	struct ht_step s = {.kind = HT_STEP_INSTANT};
 	w->instant_done = true;
-	emit(w, &s);
+	*ht_batch_step(w->batch) = (struct ht_step){.kind = HT_STEP_INSTANT};
 }
 
-static void one_event(struct walk *w, const struct ht_event *e)
+/* What a rare event carries beside the columns that all have. */
+static struct ht_event_extra extra_of(const struct ht_walk_event *n)
 {
-	struct ht_step s = {
-		.kind = HT_STEP_EVENT,
-		.image = ht_trace_thread(w->trace, e->thread)->image,
-		.actor_selected = w->begun && w->thread_selected[e->thread],
-		.event = e,
-	};
-	if (!w->threads[e->thread])
-		w->threads[e->thread] = ht_xcalloc(1, sizeof(*w->threads[0]));
-	if (ht_op_is_birth(e->op)) {
-		on_birth(w, e, &s);
-		return;
+	const struct ht_event_extra *x = n->events->extras;
+	size_t lo = 0, hi = n->events->extra_count;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (x[mid].event < n->i)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	switch (e->op) {
-	case HT_OP_FREE:
-	case HT_OP_DELETE:
-	case HT_OP_REALLOC_FREE:
-	case HT_OP_IMPLIED_FREE:
+	return lo < n->events->extra_count && x[lo].event == n->i ? x[lo] : (struct ht_event_extra){0};
+}
+
+static __attribute__((noinline)) void rare_event(struct ht_walk *w, const struct ht_walk_event *n)
+{
+	switch (n->op) {
 	case HT_OP_FREE_UNKNOWN:
 	case HT_OP_REALLOC_FREE_UNKNOWN:
-		on_death(w, e, &s);
+		on_unknown_death(w, n);
 		return;
 	case HT_OP_REALLOC_UNDO:
-		on_undo(w, e, &s);
-		return;
-	case HT_OP_IMAGE_END:
-		on_image_end(w, &s);
+		on_undo(w, n);
 		return;
 	case HT_OP_FORK:
-		on_fork(w, s.image, e->extra);
+		ht_walk_fork(w, n->t->image, extra_of(n).extra);
 		break;
 	case HT_OP_IMAGE_START:
-		on_image_start(w, s.image);
+		ht_walk_image_start(w, n->t->image);
+		break;
+	case HT_OP_REGION_BEGIN:
+	case HT_OP_REGION_END:
+	case HT_OP_TASK:
+		if (w->regions) {
+			struct ht_event_extra x = extra_of(n);
+			ht_regions_event(w->regions, n->thread, n->op, x.extra, x.extra2, n->events->size[n->i], n->actor_selected);
+		}
 		break;
 	default:
 		break;
 	}
-	emit(w, &s);
+	event_step(w, n, HT_STEP_EVENT);
+	if (n->op == HT_OP_IMAGE_END)
+		leave(w, n->t->image, true, n->events->time[n->i]);
 }
 
-/* Deaths find their blocks all over the live table: what the events ahead will want is on its way when they come. */
-static inline void look_ahead(const struct walk *w, const struct ht_events *events, size_t i)
-{
-	enum { FAR = 24, NEAR = 12 };
-	if (i + FAR >= events->count)
-		return;
-	const struct ht_event *e = &events->items[i + FAR];
-	if (ht_op_is_birth(e->op) || ht_op_is_death(e->op))
-		ht_live_prefetch(&w->live, e->seq);
-	e = &events->items[i + NEAR];
-	if (ht_op_is_death(e->op))
-		ht_live_prefetch_block(&w->live, e->seq);
-}
-
-/* False: the selection ends in front of an event of this block. */
-static bool one_block(struct walk *w, const struct ht_events *events)
+/* In front of an event of a block in which the selection begins or ends, or its instant lies. False: it ends here. */
+static bool bounds(struct ht_walk *w, uint64_t ns, unsigned op)
 {
 	const struct ht_selection *sel = &w->options->selection;
-	uint32_t threads = ht_trace_thread_count(w->trace);
-	for (size_t i = 0; i < events->count; i++) {
-		const struct ht_event *e = &events->items[i];
-		look_ahead(w, events, i);
-		if (e->time > sel->to_ns)
-			return false;
-		if (e->thread >= threads || ht_trace_thread(w->trace, e->thread)->image >= w->live.images)
-			continue;
-		w->begun |= e->time >= sel->from_ns;
-		/* An image that ends at this very moment is still there. */
-		if (sel->at == HT_AT_TIME && !w->instant_done &&
-		    (e->time > sel->at_ns || (e->op == HT_OP_IMAGE_END && e->time == sel->at_ns)))
-			instant(w);
-		if (e->time > w->last_ns)
-			w->last_ns = e->time;
-		one_event(w, e);
-	}
+	if (ns > sel->to_ns)
+		return false;
+	w->begun |= ns >= sel->from_ns;
+	/* An image that ends at this very moment is still there. */
+	if (sel->at == HT_AT_TIME && !w->instant_done &&
+	    (ns > sel->at_ns || (op == HT_OP_IMAGE_END && ns == sel->at_ns)))
+		instant(w);
+	if (ns > w->last_ns)
+		w->last_ns = ns;
 	return true;
 }
 
-static void read_blocks(struct walk *w, struct ht_walk_result *result)
+/* Must each event of the block be held against the selection? */
+static bool has_bounds(const struct ht_walk *w, const struct ht_block_info *b)
+{
+	const struct ht_selection *sel = &w->options->selection;
+	return (!w->begun && b->last_ns >= sel->from_ns) || b->last_ns > sel->to_ns ||
+	       (sel->at == HT_AT_TIME && !w->instant_done && b->last_ns >= sel->at_ns);
+}
+
+/* Deaths find their blocks all over the live table: what events ahead will want is on its way when they come. */
+static inline void look_ahead(const struct ht_walk *w, const struct ht_event_arrays *e, size_t i)
+{
+	enum { AHEAD = 16 };
+	if (i + AHEAD < e->count && ht_op_is_death(e->op[i + AHEAD] & HT_EVENT_OP))
+		ht_live_prefetch(&w->live, e->seq[i + AHEAD]);
+}
+
+/* The events of the current run, as many as the batch has room for. False: the selection ends in front of one. */
+static bool resolve_run(struct ht_walk *w)
+{
+	struct ht_walk_event n = w->at;
+	bool goes_on = true;
+	n.t = &w->threads[n.thread];
+	if (n.t->image == HT_NO_IMAGE)
+		n.i = w->run_end;
+	for (; n.i < w->run_end && w->batch->count < HT_BATCH; n.i++) {
+		n.op = n.events->op[n.i] & HT_EVENT_OP;
+		if (__builtin_expect(w->bounded, 0) && !bounds(w, n.events->time[n.i], n.op)) {
+			goes_on = false;
+			break;
+		}
+		size_t steps = w->batch->count;
+		n.actor_selected = w->begun && n.t->selected;
+		look_ahead(w, n.events, n.i);
+		if (ht_op_is_birth(n.op))
+			on_birth(w, &n);
+		else if (ht_op_is_death(n.op))
+			on_death(w, &n);
+		else
+			rare_event(w, &n);
+		if (__builtin_expect(!w->begun, 0))
+			w->batch->count = steps; /* nobody of the population is in them */
+	}
+	w->at = n;
+	return goes_on;
+}
+
+/* What is left when the selection ends. */
+static enum ht_resolved finish(struct ht_walk *w)
+{
+	for (uint32_t i = 0; i < w->live.image_count; i++)
+		leave(w, i, false, 0);
+	return HT_RESOLVED_STOP;
+}
+
+static void enter_block(struct ht_walk *w, size_t block, const struct ht_event_arrays *events, int code)
+{
+	w->at = (struct ht_walk_event){.events = events};
+	w->run = w->run_end = 0;
+	w->bounded = has_bounds(w, ht_trace_block(w->trace, block));
+	w->damaged_blocks += code < 0;
+}
+
+static void leave_block_of_events(struct ht_walk *w, size_t block)
 {
 	const struct ht_analysis_options *o = w->options;
-	size_t count = ht_trace_block_count(w->trace), done = 0;
-	struct ht_readahead *r = ht_readahead_new(w->trace, o->jobs);
-	const struct ht_events *events;
-	int code;
-	while ((events = ht_readahead_next(r, &code))) {
-		if (code < 0)
-			result->damaged_blocks++;
-		if (!one_block(w, events))
-			break;
-		if (o->progress)
-			o->progress(o->progress_ctx, "events", ++done, count);
+	const struct ht_block_info *info = ht_trace_block(w->trace, block);
+	if (!w->bounded && w->at.events->count && info->last_ns > w->last_ns)
+		w->last_ns = info->last_ns;
+	w->at.events = NULL;
+	if (o->progress)
+		o->progress(o->progress_ctx, "events", block + 1 - w->first, w->end - w->first);
+}
+
+static enum ht_resolved resolve(void *ctx, size_t block, const struct ht_event_arrays *events, int code,
+				struct ht_batch *batch)
+{
+	struct ht_walk *w = ctx;
+	w->batch = batch;
+	if (!events)
+		return finish(w);
+	if (!w->at.events)
+		enter_block(w, block, events, code);
+	while (batch->count < HT_BATCH) {
+		if (w->at.i == w->run_end) {
+			if (w->run == events->run_count) {
+				leave_block_of_events(w, block);
+				return HT_RESOLVED_NEXT;
+			}
+			w->at.thread = events->runs[w->run].thread;
+			w->run_end += events->runs[w->run++].count;
+		}
+		if (!resolve_run(w))
+			return finish(w);
 	}
-	ht_readahead_free(r);
+	return HT_RESOLVED_FULL;
+}
+
+static void set_up(struct ht_walk *w, const bool *thread_selected)
+{
+	uint32_t threads = ht_trace_thread_count(w->trace), images = ht_trace_image_count(w->trace);
+	w->threads = ht_xcalloc(threads, sizeof(*w->threads));
+	w->image_of = ht_xcalloc(threads, sizeof(*w->image_of));
+	w->heritage_known = ht_xcalloc(images, sizeof(*w->heritage_known));
+	for (uint32_t i = 0; i < threads; i++) {
+		uint32_t image = ht_trace_thread(w->trace, i)->image;
+		w->threads[i].image = w->image_of[i] = image < images ? image : HT_NO_IMAGE;
+		w->threads[i].selected = thread_selected[i];
+	}
+	ht_walk_collect_forks(w);
+	bool inherits = false;
+	for (uint32_t i = 0; i < images; i++)
+		inherits |= ht_trace_image(w->trace, i)->kind == HT_IMAGE_FORK;
+	ht_live_init(&w->live, images, w->image_of, inherits && ht_trace_settings(w->trace)->addresses);
+}
+
+static void tear_down(struct ht_walk *w)
+{
+	for (uint32_t i = 0; i < ht_trace_thread_count(w->trace); i++)
+		free(w->threads[i].pending);
+	ht_live_release(&w->live);
+	free(w->threads);
+	free(w->image_of);
+	free(w->forks);
+	free(w->heritage_known);
+	ht_regions_free(w->regions);
+	free(w);
 }
 
 void ht_walk(struct ht_trace *t, const struct ht_analysis_options *o, const bool *thread_selected,
 	     const struct ht_pass *passes, size_t pass_count, struct ht_walk_result *result)
 {
-	uint32_t threads = ht_trace_thread_count(t), images = ht_trace_image_count(t);
-	struct walk w = {
+	struct ht_walk *w = ht_xcalloc(1, sizeof(*w));
+	w->trace = t;
+	w->options = o;
+	set_up(w, thread_selected);
+	w->regions = ht_regions_new(t, &o->selection);
+	ht_walk_choose_range(w);
+	const struct ht_crew_job job = {
 		.trace = t,
-		.options = o,
-		.thread_selected = thread_selected,
+		.first = w->first,
+		.end = w->end,
+		.threads = o->jobs,
+		.resolve = resolve,
+		.ctx = w,
 		.passes = passes,
 		.pass_count = pass_count,
-		.threads = ht_xcalloc(threads, sizeof(*w.threads)),
 	};
-	*result = (struct ht_walk_result){0};
-	w.heritage_known = ht_xcalloc(images, sizeof(*w.heritage_known));
-	ht_live_init(&w.live, images);
-	collect_forks(&w);
-	read_blocks(&w, result);
-	for (uint32_t i = 0; i < images; i++) {
-		struct ht_step s = {.image = i};
-		leave(&w, &s, i);
-	}
+	ht_crew_run(&job);
+	*result = (struct ht_walk_result){.damaged_blocks = w->damaged_blocks,
+					  .region_instances = ht_regions_instances(w->regions)};
 	for (size_t i = 0; i < pass_count; i++)
 		if (passes[i].end)
-			passes[i].end(passes[i].state, w.last_ns);
-	ht_live_release(&w.live);
-	for (uint32_t i = 0; i < threads; i++)
-		free(w.threads[i]);
-	free(w.threads);
-	free(w.forks);
-	free(w.heritage_known);
+			passes[i].end(passes[i].state, w->last_ns);
+	tear_down(w);
 }
