@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LONGEST_MANGLED 8192
+#define LONGEST_D	2048
 #define LONGEST_PLAIN	16384
 #define LONGEST_LIST	48
 #define KEPT_OF_LIST	24
@@ -31,10 +32,40 @@ static void take_piece(const char *piece, size_t n, void *opaque)
 	p->len += n;
 }
 
+/* libiberty has no callback form for D; the name's bounded length bounds what it makes of it. */
+static bool demangle_d(struct plain *p, const char *name)
+{
+	char *plain = strlen(name) <= LONGEST_D ? dlang_demangle(name, DMGL_PARAMS) : NULL;
+	bool ok = plain && strlen(plain) <= LONGEST_PLAIN;
+	if (ok)
+		take_piece(plain, strlen(plain), p);
+	free(plain);
+	return ok;
+}
+
+/* D's demangler always writes parameters: "a.b!(int).c(char)" to "a.b!(int).c". */
+static void drop_d_parameters(char *name)
+{
+	size_t n = strlen(name), depth = 0;
+	while (n && name[n - 1] != ')')
+		n--;
+	for (size_t i = n; i-- > 0;) {
+		depth += name[i] == ')';
+		depth -= name[i] == '(' && depth;
+		if (!depth) {
+			if (i && name[i - 1] != '!')
+				name[i] = '\0';
+			return;
+		}
+	}
+}
+
 static bool run_demangler(struct plain *p, const char *name, int options)
 {
 	if (setjmp(p->over))
 		return false;
+	if (!strncmp(name, "_D", 2))
+		return demangle_d(p, name);
 	/* Rust's older names are C++ names with a hash at the end: Rust goes first. */
 	if (rust_demangle_callback(name, options, take_piece, p))
 		return true;
@@ -44,8 +75,11 @@ static bool run_demangler(struct plain *p, const char *name, int options)
 
 char *sym_demangle(const char *name, enum ht_demangle how)
 {
-	if (how == HT_DEMANGLE_NONE || (strncmp(name, "_Z", 2) != 0 && strncmp(name, "_R", 2) != 0 &&
-					strncmp(name, "__Z", 3) != 0))
+	static const char *const starts[] = { "_Z", "_R", "_D", "__Z" };
+	bool mangled = false;
+	for (size_t i = 0; i < HT_ARRAY_SIZE(starts); i++)
+		mangled |= !strncmp(name, starts[i], strlen(starts[i]));
+	if (how == HT_DEMANGLE_NONE || !mangled)
 		return NULL;
 	if (strlen(name) > LONGEST_MANGLED)
 		return NULL;
@@ -56,6 +90,8 @@ char *sym_demangle(const char *name, enum ht_demangle how)
 	if (run_demangler(p, name, options) && p->len) {
 		p->text[p->len] = '\0';
 		out = ht_xstrdup(p->text);
+		if (how == HT_DEMANGLE_SHORT && !strncmp(name, "_D", 2))
+			drop_d_parameters(out);
 		if (how == HT_DEMANGLE_SHORT)
 			sym_shorten(out);
 	}
@@ -72,10 +108,18 @@ static bool is_operator(const char *s, size_t i)
 	return (start >= 8 && !memcmp(s + start - 8, "operator", 8)) || (i > 0 && s[i - 1] == '-');
 }
 
-/* The index behind the '>' that closes the list which opens at i; 0 if nothing does. */
+/* The index behind what closes the list of template arguments that opens at i, "<" or D's "!("; 0 if nothing does. */
 static size_t list_end(const char *s, size_t i)
 {
 	size_t depth = 0;
+	if (s[i] == '!') {
+		for (i++; s[i]; i++) {
+			depth += s[i] == '(';
+			if (s[i] == ')' && --depth == 0)
+				return i + 1;
+		}
+		return 0;
+	}
 	for (; s[i]; i++) {
 		if (s[i] == '<' && !is_operator(s, i))
 			depth++;
@@ -108,7 +152,8 @@ void sym_shorten(char *name)
 	bool open_ended = false; /* a list without end was seen: do not search again for each '<' */
 	while (from[in]) {
 		size_t end = 0;
-		if (from[in] == '<' && !open_ended && !is_operator(from, in)) {
+		bool opens = (from[in] == '<' && !is_operator(from, in)) || (from[in] == '!' && from[in + 1] == '(');
+		if (opens && !open_ended) {
 			end = list_end(from, in);
 			open_ended = !end;
 		}
@@ -119,11 +164,12 @@ void sym_shorten(char *name)
 			in += n;
 			continue;
 		}
-		size_t keep = kept(from, in, end);
+		size_t keep = from[in] == '!' ? 2 : kept(from, in, end);
 		uint64_t h = sym_hash(from + in, end - in);
 		memcpy(name + out, from + in, keep);
 		out += keep;
-		out += (size_t)snprintf(name + out, MARK_LENGTH + 1, "..#%06x>", (unsigned)((h ^ h >> 32) & 0xffffff));
+		out += (size_t)snprintf(name + out, MARK_LENGTH + 1, "..#%06x%c", (unsigned)((h ^ h >> 32) & 0xffffff),
+					from[end - 1]);
 		in = end;
 	}
 	name[out] = '\0';

@@ -1,5 +1,5 @@
 /*
- * sym_demangle: C++ and Rust names as people write them, by libiberty, bounded.
+ * sym_demangle: C++, Rust (both manners) and D names as people write them, by libiberty, bounded.
  *
  *   full    void ns::table<std::pair<int, long> >::grow<4ul>(unsigned long)
  *   short   ns::table<std::pair<int, long> >::grow<4ul>

@@ -1,269 +1,215 @@
-/* sym_die: see sym_die.h. */
+/* sym_die: see sym_die.h. Units' headers are listed when a file is opened; units are opened as they are needed. */
 #include "sym_die.h"
 
+#include "sym_split.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Forms newer than, or extensions of, what libdwarf's header names on every version. */
-#define FORM_STRP_SUP	  0x1d
-#define FORM_REF_SUP4	  0x1c
-#define FORM_REF_SUP8	  0x24
-#define FORM_GNU_REF_ALT  0x1f20
-#define FORM_GNU_STRP_ALT 0x1f21
-
-/* Everything that names, lines and ranges need. Locations, macros and types' hashes stay on disk. */
-static const char *const wanted_sections[] = {
-	".debug_info",	 ".debug_abbrev",   ".debug_line",  ".debug_line_str",	  ".debug_str",	    ".debug_ranges",
-	".debug_rnglists", ".debug_addr", ".debug_aranges", ".debug_str_offsets",
-};
-
-static int section_info(void *obj, Dwarf_Half index, Dwarf_Obj_Access_Section *out, int *error)
-{
-	struct sym_debug *g = obj;
-	(void)error;
-	memset(out, 0, sizeof(*out));
-	out->name = "";
-	if (index == 0)
-		return DW_DLV_OK;
-	if (index > g->section_count)
-		return DW_DLV_NO_ENTRY;
-	const struct sym_section *s = g->sections[index - 1];
-	out->name = s->name;
-	out->type = SHT_PROGBITS;
-	out->size = s->size;
-	return DW_DLV_OK;
-}
-
-static Dwarf_Endianness byte_order(void *obj)
-{
-	return ((struct sym_debug *)obj)->elf->big_endian ? DW_OBJECT_MSB : DW_OBJECT_LSB;
-}
-
-/* DWARF's own offsets are 4 bytes unless a unit says otherwise, which libdwarf sees by itself. */
-static Dwarf_Small length_size(void *obj)
-{
-	(void)obj;
-	return 4;
-}
-
-static Dwarf_Small pointer_size(void *obj)
-{
-	return ((struct sym_debug *)obj)->elf->is64 ? 8 : 4;
-}
-
-static Dwarf_Unsigned section_count(void *obj)
-{
-	return ((struct sym_debug *)obj)->section_count + 1;
-}
-
-static void note_error(struct sym_debug *g, const char *text)
+void sym_debug_error(struct sym_debug *g, const char *text)
 {
 	if (!g->errors++)
 		snprintf(g->first_error, sizeof(g->first_error), "%.*s", (int)sizeof(g->first_error) - 1, text);
 }
 
-static int load_section(void *obj, Dwarf_Half index, Dwarf_Small **data, int *error)
+/* --- units -------------------------------------------------------------------------------- */
+
+/* Reads the header at offset; false when it makes no sense, and with it all that follows. */
+static bool read_header(struct sym_debug *g, uint64_t offset, struct sym_unit *u)
 {
-	struct sym_debug *g = obj;
-	struct ht_diag d;
-	if (index == 0 || index > g->section_count)
-		return DW_DLV_NO_ENTRY;
-	if (sym_elf_load(g->elf, g->sections[index - 1], &d)) {
-		note_error(g, d.text);
-		*error = DW_DLE_SECTION_ERROR;
-		return DW_DLV_ERROR;
+	uint64_t length = 0, version = 0, type = DW_UT_compile, size = 0, at = offset + 4;
+	*u = (struct sym_unit){ .in = g, .offset = offset, .offset_size = 4, .stmt_list = UINT64_MAX };
+	bool ok = sym_span_number(g->info, offset, 4, &length);
+	if (length == 0xffffffff) {
+		u->offset_size = 8;
+		ok = ok && sym_span_number(g->info, at, 8, &length);
+		at += 8;
 	}
-	*data = g->sections[index - 1]->data;
-	return DW_DLV_OK;
-}
-
-static const Dwarf_Obj_Access_Methods methods = {
-	.get_section_info = section_info,
-	.get_byte_order = byte_order,
-	.get_length_size = length_size,
-	.get_pointer_size = pointer_size,
-	.get_section_count = section_count,
-	.load_section = load_section,
-};
-
-/* libdwarf has two dozen names for it: DW_DLE_LINE_ALLOC, DW_DLE_DEBUG_RANGES_OUT_OF_MEM... */
-static bool is_memory(Dwarf_Error err)
-{
-	const char *text = dwarf_errmsg(err);
-	size_t n = strcspn(text, ": (");
-	const char *alloc = strstr(text, "ALLOC"), *memory = strstr(text, "OUT_OF_MEM");
-	return (alloc && alloc < text + n) || (memory && memory < text + n);
-}
-
-int sym_debug_open(struct sym_debug *g, struct sym_elf *e, struct ht_diag *d)
-{
-	*g = (struct sym_debug){ .elf = e, .access = { g, &methods } };
-	if (!sym_elf_find(e, ".debug_info"))
-		return HT_ABSENT;
-	g->sections = ht_xcalloc(HT_ARRAY_SIZE(wanted_sections), sizeof(*g->sections));
-	for (size_t i = 0; i < HT_ARRAY_SIZE(wanted_sections); i++) {
-		struct sym_section *s = sym_elf_find(e, wanted_sections[i]);
-		if (s)
-			g->sections[g->section_count++] = s;
-	}
-	for (size_t i = 0; i < g->section_count && i < 2; i++) {
-		/* What would make every unit unreadable is better said once and clearly. */
-		int rc = sym_elf_load(e, g->sections[i], d);
-		if (rc)
-			return rc;
-	}
-	/* We free what we hold; libdwarf's list of everything it ever gave out costs time and memory. */
-	dwarf_set_de_alloc_flag(0);
-	Dwarf_Error err = NULL;
-	int rc = dwarf_object_init_b(&g->access, NULL, NULL, DW_GROUPNUMBER_ANY, &g->dbg, &err);
-	if (rc == DW_DLV_ERROR && is_memory(err))
-		return ht_fail(d, HT_ERR_LIMIT, "debug information needs more memory than allowed");
-	if (rc == DW_DLV_ERROR)
-		return ht_fail(d, HT_ERR_DAMAGED, "debug information: %s", dwarf_errmsg(err));
-	return rc == DW_DLV_OK ? 0 : HT_ABSENT;
-}
-
-void sym_debug_tie(struct sym_debug *g, struct sym_debug *alternate)
-{
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(g, dwarf_set_tied_dbg(g->dbg, alternate->dbg, &err), &err))
-		return;
-	g->alternate = alternate;
-	alternate->is_alternate = true;
-}
-
-bool sym_debug_ok(struct sym_debug *g, int rc, Dwarf_Error *err)
-{
-	if (rc != DW_DLV_ERROR)
-		return rc == DW_DLV_OK;
-	if (is_memory(*err))
-		_exit(3); /* as ht_xmalloc does: the parent reads it as the memory limit */
-	/* "DW_DLE_NAME: words", and pointers among the words: the name is what stays the same. */
-	const char *text = dwarf_errmsg(*err);
-	char name[64];
-	text += strspn(text, " ");
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ": ("), text);
-	note_error(g, name);
-	dwarf_dealloc_error(g->dbg, *err);
-	*err = NULL;
-	return false;
-}
-
-/* Opens an attribute and its form; false when it is not there. */
-static bool open_attr(struct sym_debug *g, Dwarf_Die die, Dwarf_Half attr, Dwarf_Attribute *a, Dwarf_Half *form)
-{
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(g, dwarf_attr(die, attr, a, &err), &err))
+	if (!ok || length > g->info.size - at)
 		return false;
-	if (sym_debug_ok(g, dwarf_whatform(*a, form, &err), &err))
-		return true;
-	dwarf_dealloc_attribute(*a);
-	return false;
-}
-
-bool sym_die_has(struct sym_debug *g, Dwarf_Die die, Dwarf_Half attr)
-{
-	Dwarf_Bool has = 0;
-	Dwarf_Error err = NULL;
-	return sym_debug_ok(g, dwarf_hasattr(die, attr, &has, &err), &err) && has;
-}
-
-bool sym_die_uint(struct sym_debug *g, Dwarf_Die die, Dwarf_Half attr, uint64_t *value)
-{
-	Dwarf_Attribute a;
-	Dwarf_Half form;
-	if (!open_attr(g, die, attr, &a, &form))
-		return false;
-	Dwarf_Error err = NULL;
-	Dwarf_Unsigned v = 0;
-	bool ok;
-	if (form == DW_FORM_sdata || form == DW_FORM_implicit_const) {
-		Dwarf_Signed sv = 0;
-		ok = sym_debug_ok(g, dwarf_formsdata(a, &sv, &err), &err) && sv >= 0;
-		v = (Dwarf_Unsigned)sv;
+	u->end = at + length;
+	ok = sym_span_number(g->info, at, 2, &version);
+	at += 2;
+	if (version >= 5) {
+		ok = ok && sym_span_number(g->info, at++, 1, &type) && sym_span_number(g->info, at++, 1, &size);
+		ok = ok && sym_span_number(g->info, at, u->offset_size, &u->abbrev_offset);
+		at += u->offset_size;
 	} else {
-		ok = sym_debug_ok(g, dwarf_formudata(a, &v, &err), &err);
+		ok = ok && sym_span_number(g->info, at, u->offset_size, &u->abbrev_offset);
+		at += u->offset_size;
+		ok = ok && sym_span_number(g->info, at++, 1, &size);
 	}
-	dwarf_dealloc_attribute(a);
-	if (ok)
-		*value = v;
-	return ok;
-}
-
-/* libdwarf answers some failures with a text about them ("<DW_FORM_...-no-tied-file>"). */
-static bool is_placeholder(const char *s)
-{
-	return !strncmp(s, "<DW_FORM", 8) || !strncmp(s, "<Error: ", 8) || !strncmp(s, "<.debug_", 8) ||
-	       !strncmp(s, "<:No ", 5);
-}
-
-const char *sym_die_string(struct sym_debug *g, Dwarf_Die die, Dwarf_Half attr)
-{
-	Dwarf_Attribute a;
-	Dwarf_Half form;
-	if (!open_attr(g, die, attr, &a, &form))
-		return NULL;
-	Dwarf_Error err = NULL;
-	char *s = NULL;
-	bool elsewhere = form == FORM_GNU_STRP_ALT || form == FORM_STRP_SUP;
-	bool ok = (!elsewhere || g->alternate) && sym_debug_ok(g, dwarf_formstring(a, &s, &err), &err);
-	dwarf_dealloc_attribute(a);
-	return ok && s && *s && !is_placeholder(s) ? s : NULL;
-}
-
-struct sym_ref sym_die_ref(struct sym_debug *g, Dwarf_Die die, Dwarf_Half attr)
-{
-	struct sym_ref ref = { NULL, 0 };
-	Dwarf_Attribute a;
-	Dwarf_Half form;
-	if (!open_attr(g, die, attr, &a, &form))
-		return ref;
-	Dwarf_Error err = NULL;
-	bool elsewhere = form == FORM_GNU_REF_ALT || form == FORM_REF_SUP4 || form == FORM_REF_SUP8;
-	/* A type signature leads to a type unit: no function is defined there. */
-	if (form != DW_FORM_ref_sig8 && sym_debug_ok(g, dwarf_global_formref(a, &ref.offset, &err), &err))
-		ref.in = elsewhere ? g->alternate : g;
-	dwarf_dealloc_attribute(a);
-	return ref;
-}
-
-Dwarf_Half sym_die_tag(Dwarf_Die die)
-{
-	Dwarf_Half tag = 0;
-	Dwarf_Error err = NULL; /* libdwarf aborts on an error that nobody takes */
-	return dwarf_tag(die, &tag, &err) == DW_DLV_OK ? tag : 0;
-}
-
-Dwarf_Off sym_die_offset(Dwarf_Die die)
-{
-	Dwarf_Off off = 0;
-	Dwarf_Error err = NULL;
-	return dwarf_dieoffset(die, &off, &err) == DW_DLV_OK ? off : 0;
-}
-
-bool sym_die_next(struct sym_debug *g, Dwarf_Die *die)
-{
-	Dwarf_Die next = NULL;
-	Dwarf_Error err = NULL;
-	Dwarf_Off here = *die ? sym_die_offset(*die) : 0;
-	bool ok = sym_debug_ok(g, dwarf_siblingof_b(g->dbg, *die, 1, &next, &err), &err);
-	if (*die)
-		dwarf_dealloc_die(*die);
-	*die = NULL;
-	if (!ok)
-		return false;
-	if (here && sym_die_offset(next) <= here) {
-		note_error(g, "a sibling reference leads back");
-		dwarf_dealloc_die(next);
-		return false;
+	if (type == DW_UT_skeleton || type == DW_UT_split_compile) {
+		ok = ok && sym_span_number(g->info, at, 8, &u->dwo_id);
+		at += 8;
+	} else if (type == DW_UT_type || type == DW_UT_split_type) {
+		at += 8u + u->offset_size;
 	}
-	*die = next;
+	u->version = (uint8_t)version;
+	u->type = (uint8_t)type;
+	u->address_size = (uint8_t)size;
+	u->die = at;
+	u->broken = !ok || version < 2 || version > 5 || (size != 4 && size != 8) || at > u->end;
 	return true;
 }
 
-bool sym_die_child(struct sym_debug *g, Dwarf_Die die, Dwarf_Die *child)
+static void list_units(struct sym_debug *g)
 {
-	Dwarf_Error err = NULL;
-	return sym_debug_ok(g, dwarf_child(die, child, &err), &err);
+	for (uint64_t at = 0; at < g->info.size;) {
+		struct sym_unit u;
+		if (!read_header(g, at, &u)) {
+			sym_debug_error(g, "a unit reaches beyond .debug_info");
+			return;
+		}
+		if (u.broken)
+			sym_debug_error(g, "a unit of unknown version or sizes");
+		g->units = sym_grow(g->units, g->unit_count, &g->unit_cap, sizeof(u));
+		g->units[g->unit_count++] = u;
+		at = u.end;
+	}
+}
+
+int sym_debug_open(struct sym_debug *g, struct sym_elf *e, bool split, struct ht_diag *d)
+{
+	static uint16_t files;
+	static const char *const names[][2] = {
+		{ ".debug_info", ".debug_info.dwo" },
+		{ ".debug_abbrev", ".debug_abbrev.dwo" },
+		{ ".debug_str", ".debug_str.dwo" },
+		{ ".debug_str_offsets", ".debug_str_offsets.dwo" },
+		{ ".debug_rnglists", ".debug_rnglists.dwo" },
+		{ ".debug_line", NULL },
+		{ ".debug_line_str", NULL },
+		{ ".debug_ranges", NULL },
+		{ ".debug_addr", NULL },
+	};
+	*g = (struct sym_debug){ .elf = e, .split = split, .number = files++ };
+	if (!sym_elf_find(e, names[0][split]))
+		return HT_ABSENT;
+	if (e->big_endian)
+		return ht_fail(d, HT_ERR_DAMAGED, "big-endian debug information is not read");
+	struct sym_span *const spans[] = { &g->info, &g->abbrev,   &g->str,    &g->str_offsets, &g->rnglists,
+					   &g->line, &g->line_str, &g->ranges, &g->addr };
+	for (size_t i = 0; i < HT_ARRAY_SIZE(spans); i++) {
+		struct sym_section *s = names[i][split] ? sym_elf_find(e, names[i][split]) : NULL;
+		struct ht_diag why;
+		int rc = s ? sym_elf_load(e, s, &why) : 0;
+		/* What would make every unit unreadable is better said once and clearly. */
+		if (rc && (i < 2 || rc == HT_ERR_LIMIT))
+			return ht_fail(d, rc, "%s", why.text);
+		if (rc)
+			sym_debug_error(g, why.text);
+		else if (s)
+			*spans[i] = (struct sym_span){ s->data, s->size };
+	}
+	list_units(g);
+	if (!g->unit_count)
+		return ht_fail(d, HT_ERR_DAMAGED, "%s", g->first_error);
+	return 0;
+}
+
+static struct sym_unit *find_unit(struct sym_debug *g, uint64_t offset)
+{
+	size_t lo = 0, hi = g->unit_count;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (g->units[mid].offset <= offset)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	struct sym_unit *u = lo ? &g->units[lo - 1] : NULL;
+	return u && offset < u->end ? u : NULL;
+}
+
+struct sym_unit *sym_unit_at(struct sym_debug *g, uint64_t offset)
+{
+	struct sym_unit *u = find_unit(g, offset);
+	return u && sym_unit_open(u) ? u : NULL;
+}
+
+static uint64_t number_or(const struct sym_die *d, enum sym_slot s, uint64_t otherwise)
+{
+	uint64_t v;
+	return sym_die_uint(d, s, &v) ? v : otherwise;
+}
+
+bool sym_unit_open(struct sym_unit *u)
+{
+	struct sym_die d;
+	if (u->broken || u->opened)
+		return !u->broken;
+	u->opened = true;
+	/* Where tables start that have a header of their own, unless the unit says otherwise. */
+	unsigned word = u->offset_size;
+	if (u->version >= 5) {
+		u->str_offsets_base = word == 8 ? 16 : 8;
+		u->addr_base = word == 8 ? 16 : 8;
+		u->rnglists_base = word == 8 ? 20 : 12;
+	}
+	sym_parts_apply(u);
+	if (!sym_die_at(u, u->die, &d)) {
+		u->broken = true;
+		return false;
+	}
+	if (!u->in->split) {
+		u->str_offsets_base = number_or(&d, SYM_AT_STR_OFFSETS_BASE, u->str_offsets_base);
+		u->addr_base = number_or(&d, SYM_AT_ADDR_BASE, u->addr_base);
+		u->rnglists_base = number_or(&d, SYM_AT_RNGLISTS_BASE, u->rnglists_base);
+		u->ranges_base = number_or(&d, SYM_AT_RANGES_BASE, 0);
+	}
+	u->stmt_list = number_or(&d, SYM_AT_STMT_LIST, UINT64_MAX);
+	u->language = sym_die_u32(&d, SYM_AT_LANGUAGE);
+	u->comp_dir = sym_die_string(u, &d, SYM_AT_COMP_DIR);
+	u->dwo_name = sym_die_string(u, &d, SYM_AT_DWO_NAME);
+	if (sym_die_has(&d, SYM_AT_DWO_ID))
+		u->dwo_id = number_or(&d, SYM_AT_DWO_ID, 0);
+	sym_die_address(u, &d, SYM_AT_LOW_PC, &u->low_pc);
+	return true;
+}
+
+/* --- abbreviations ------------------------------------------------------------------------ */
+
+struct sym_abbrevs *sym_unit_pin(struct sym_unit *u)
+{
+	struct sym_debug *g = u->in;
+	struct sym_abbrevs_slot *oldest = NULL;
+	unsigned sizes = u->address_size | (unsigned)u->offset_size << 8 | (u->version <= 2 ? 1u << 16 : 0);
+	for (size_t i = 0; i < HT_ARRAY_SIZE(g->tables); i++) {
+		struct sym_abbrevs_slot *s = &g->tables[i];
+		if (s->table && s->table->offset == u->abbrev_offset && s->sizes == sizes) {
+			s->used = ++g->clock;
+			s->pins++;
+			return s->table;
+		}
+		if (!s->pins && (!oldest || s->used < oldest->used))
+			oldest = s;
+	}
+	struct sym_abbrevs *t =
+		oldest ? sym_abbrevs_new(g->abbrev, u->abbrev_offset, u->address_size, u->offset_size, u->version) : NULL;
+	if (!t) {
+		sym_debug_error(g, "abbreviations that make no sense");
+		return NULL;
+	}
+	if (oldest->table)
+		sym_abbrevs_free(oldest->table);
+	*oldest = (struct sym_abbrevs_slot){ t, ++g->clock, sizes, 1 };
+	return t;
+}
+
+void sym_unit_unpin(struct sym_unit *u, const struct sym_abbrevs *t)
+{
+	for (size_t i = 0; i < HT_ARRAY_SIZE(u->in->tables); i++)
+		if (u->in->tables[i].table == t)
+			u->in->tables[i].pins--;
+}
+
+bool sym_die_at(struct sym_unit *u, uint64_t offset, struct sym_die *die)
+{
+	struct sym_abbrevs *t = sym_unit_pin(u);
+	bool ok = t && sym_die_parse(u, t, offset, die) && die->tag;
+	if (t)
+		sym_unit_unpin(u, t);
+	return ok;
 }

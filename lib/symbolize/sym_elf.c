@@ -1,8 +1,10 @@
 /* sym_elf: see sym_elf.h. */
 #include "sym_elf.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,8 +37,9 @@ static void peek_compressed(const struct sym_elf *e, struct sym_section *s)
 	uint8_t h[24];
 	size_t n = e->is64 ? 24 : 12;
 	s->packing = SYM_PACKING_UNKNOWN;
-	if (s->stored < n || ht_pread_all(e->fd, h, n, s->offset) != (int64_t)n)
+	if (s->stored < n)
 		return;
+	memcpy(h, e->image + s->offset, n);
 	uint64_t type = take(h, 4, e->big_endian);
 	s->size = e->is64 ? take(h + 8, 8, e->big_endian) : take(h + 4, 4, e->big_endian);
 	if (type == ELFCOMPRESS_ZLIB)
@@ -50,8 +53,9 @@ static void peek_compressed(const struct sym_elf *e, struct sym_section *s)
 static void peek_zdebug(const struct sym_elf *e, struct sym_section *s)
 {
 	uint8_t h[12];
-	if (s->stored < 12 || ht_pread_all(e->fd, h, 12, s->offset) != 12 || memcmp(h, "ZLIB", 4) != 0)
+	if (s->stored < 12 || memcmp(e->image + s->offset, "ZLIB", 4) != 0)
 		return;
+	memcpy(h, e->image + s->offset, 12);
 	char *name = ht_xasprintf(".%s", s->name + 2);
 	s->name = name; /* lives as long as the child */
 	s->size = take(h + 4, 8, true);
@@ -160,15 +164,11 @@ static int read_headers(struct sym_elf *e, struct ht_diag *d)
 	return 0;
 }
 
-int sym_elf_open(struct sym_elf *e, int fd, struct ht_diag *d)
+int sym_elf_open_image(struct sym_elf *e, const uint8_t *image, uint64_t size, struct ht_diag *d)
 {
-	struct stat st;
-	*e = (struct sym_elf){ .fd = fd };
-	if (fstat(fd, &st))
-		return ht_fail(d, HT_ERR_SYSTEM, "cannot be read");
-	e->file_size = (uint64_t)st.st_size;
+	*e = (struct sym_elf){ .image = image, .file_size = size };
 	elf_version(EV_CURRENT);
-	e->elf = elf_begin(fd, ELF_C_READ, NULL);
+	e->elf = elf_memory((char *)(uintptr_t)image, size);
 	if (!e->elf)
 		return ht_fail(d, HT_ERR_DAMAGED, "not an ELF file: %s", elf_errmsg(-1));
 	int rc = read_headers(e, d);
@@ -179,14 +179,22 @@ int sym_elf_open(struct sym_elf *e, int fd, struct ht_diag *d)
 	return rc;
 }
 
-void sym_elf_close(struct sym_elf *e)
+int sym_elf_open(struct sym_elf *e, int fd, struct ht_diag *d)
 {
-	for (size_t i = 0; i < e->section_count; i++)
-		free(e->sections[i].data);
-	free(e->sections);
-	elf_end(e->elf);
-	close(e->fd);
-	*e = (struct sym_elf){ .fd = -1 };
+	struct stat st;
+	*e = (struct sym_elf){ 0 };
+	bool ok = fstat(fd, &st) == 0 && st.st_size > 0;
+	void *image = ok ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	int why = errno;
+	close(fd);
+	if (ok && image == MAP_FAILED && why == ENOMEM)
+		return ht_fail(d, HT_ERR_LIMIT, "%lld bytes are more than can be mapped", (long long)st.st_size);
+	if (image == MAP_FAILED)
+		return ht_fail(d, HT_ERR_DAMAGED, ok ? "cannot be read" : "an empty file");
+	int rc = sym_elf_open_image(e, image, (uint64_t)st.st_size, d);
+	if (rc)
+		munmap(image, (size_t)st.st_size);
+	return rc;
 }
 
 struct sym_section *sym_elf_find(struct sym_elf *e, const char *name)
@@ -205,27 +213,27 @@ int sym_elf_load(struct sym_elf *e, struct sym_section *s, struct ht_diag *d)
 		return 0;
 	if (s->packing == SYM_PACKING_UNKNOWN)
 		return ht_fail(d, HT_ERR_DAMAGED, "%s: beyond the end of the file, or packed in an unknown way", s->name);
-	bool packed = s->packing != SYM_PLAIN;
-	if (s->size > SECTION_LIMIT || (packed && s->size > PACKED_SLACK + PACKED_RATIO * s->stored))
+	if (s->packing == SYM_PLAIN) {
+		s->data = e->image + s->offset;
+		return 0;
+	}
+	if (s->size > SECTION_LIMIT || s->size > PACKED_SLACK + PACKED_RATIO * s->stored)
 		return ht_fail(d, HT_ERR_LIMIT, "%s: %llu bytes unpacked from %llu", s->name,
 			       (unsigned long long)s->size, (unsigned long long)s->stored);
-	uint8_t *raw = ht_xmalloc(s->stored + 1);
-	if (ht_pread_all(e->fd, raw, s->stored, s->offset) != (int64_t)s->stored) {
-		free(raw);
-		return ht_fail(d, HT_ERR_DAMAGED, "%s: the file ended early", s->name);
+	uint8_t *out = ht_xmalloc(s->size + 1);
+	int rc = sym_unpack(s->packing, e->image + s->offset, s->stored, out, s->size);
+	if (rc) {
+		free(out);
+		return ht_fail(d, rc, "%s: does not unpack to its %llu bytes", s->name, (unsigned long long)s->size);
 	}
-	if (packed) {
-		uint8_t *out = ht_xmalloc(s->size + 1);
-		int rc = sym_unpack(s->packing, raw, s->stored, out, s->size);
-		free(raw);
-		if (rc) {
-			free(out);
-			return ht_fail(d, rc, "%s: does not unpack to its %llu bytes", s->name,
-				       (unsigned long long)s->size);
-		}
-		raw = out;
-	}
-	raw[s->size] = 0;
-	s->data = raw;
+	s->data = out;
 	return 0;
+}
+
+struct sym_span sym_elf_span(struct sym_elf *e, const char *name, struct ht_diag *d)
+{
+	struct sym_section *s = sym_elf_find(e, name);
+	if (!s || sym_elf_load(e, s, d))
+		return (struct sym_span){ 0 };
+	return (struct sym_span){ s->data, s->size };
 }

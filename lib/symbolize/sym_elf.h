@@ -1,7 +1,6 @@
 /*
- * sym_elf: an ELF file as the reader's child sees it: its sections, unpacked on demand, and its
- * build-id. Headers come from libelf; contents by pread into memory of ours, so that a file
- * that shrinks meanwhile is a short read and no signal.
+ * sym_elf: an ELF file as the reader's child sees it: mapped, its sections unpacked on demand, its build-id.
+ * A file that shrinks meanwhile ends the child with SIGBUS, which the parent knows how to read.
  *
  * Packed sections (SHF_COMPRESSED with zlib or zstd, and the older .zdebug_ form) are listed
  * with their unpacked size and, for .zdebug_, under the ordinary name. An unpacked size beyond
@@ -26,11 +25,17 @@ struct sym_section {
 	uint32_t type, link, info;
 	uint64_t flags;
 	enum sym_packing packing;
-	uint8_t *data; /* NULL until sym_elf_load */
+	const uint8_t *data; /* NULL until sym_elf_load */
+};
+
+/* Bytes of a section, or none. */
+struct sym_span {
+	const uint8_t *data;
+	uint64_t size;
 };
 
 struct sym_elf {
-	int fd;
+	const uint8_t *image; /* the whole file; lives as long as the child */
 	uint64_t file_size;
 	Elf *elf;
 	bool big_endian, is64;
@@ -42,15 +47,20 @@ struct sym_elf {
 	uint64_t text_low; /* lowest address of an executable section: what lies below is no code */
 };
 
-/* Takes fd over on success. HT_ERR_DAMAGED with text in d when it is no ELF file one can use. */
+/* Maps the file and closes fd. HT_ERR_DAMAGED with text in d when it is no ELF file one can use. */
 int sym_elf_open(struct sym_elf *e, int fd, struct ht_diag *d);
-void sym_elf_close(struct sym_elf *e);
+/* The same of a file in memory, which stays the caller's and must stay. */
+int sym_elf_open_image(struct sym_elf *e, const uint8_t *image, uint64_t size, struct ht_diag *d);
 /* The first section of that name with contents in the file, or NULL. */
 struct sym_section *sym_elf_find(struct sym_elf *e, const char *name);
-/* Fills s->data (size bytes and a NUL beyond); HT_ERR_DAMAGED, HT_ERR_LIMIT or 0. */
+/* Fills s->data (size bytes); HT_ERR_DAMAGED, HT_ERR_LIMIT or 0. */
 int sym_elf_load(struct sym_elf *e, struct sym_section *s, struct ht_diag *d);
+/* The section's bytes; none when it is not there or does not load. */
+struct sym_span sym_elf_span(struct sym_elf *e, const char *name, struct ht_diag *d);
 
 /* sym_unpack.c: unpacks n bytes into exactly size bytes of out; 0 or HT_ERR_DAMAGED. */
 int sym_unpack(enum sym_packing packing, const uint8_t *packed, size_t n, uint8_t *out, size_t size);
+/* An .xz file of n bytes: *out (to be freed) and its size; HT_ERR_DAMAGED, or HT_ERR_LIMIT beyond max bytes. */
+int sym_unpack_xz(const uint8_t *packed, size_t n, uint64_t max, uint8_t **out, size_t *size);
 
 #endif

@@ -72,6 +72,22 @@ size_t sym_first_not_below(const uint64_t *array, size_t count, uint64_t v)
 	return lo;
 }
 
+int64_t sym_sleb(struct ht_cursor *c)
+{
+	uint64_t v = 0;
+	unsigned shift = 0;
+	uint8_t byte;
+	do {
+		byte = ht_cursor_u8(c);
+		if (shift < 64)
+			v |= (uint64_t)(byte & 0x7f) << shift;
+		shift += 7;
+	} while (byte & 0x80);
+	if (shift < 64 && (byte & 0x40))
+		v |= ~UINT64_C(0) << shift;
+	return (int64_t)v;
+}
+
 void *sym_grow(void *array, size_t n, size_t *cap, size_t size)
 {
 	if (n < *cap)

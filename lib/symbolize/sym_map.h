@@ -37,6 +37,9 @@ uint64_t sym_hash(const char *text, size_t len);
 /* The first index of an ascending array whose value is not below v; count if none. */
 size_t sym_first_not_below(const uint64_t *array, size_t count, uint64_t v);
 
+/* A signed LEB128. */
+int64_t sym_sleb(struct ht_cursor *c);
+
 /* Room for one more element of a growing array: *array of *cap elements of size bytes, n in use. */
 void *sym_grow(void *array, size_t n, size_t *cap, size_t size);
 

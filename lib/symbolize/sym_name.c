@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS_MAX    16
-#define IN_ALTERNATE (UINT64_C(1) << 63)
+#define STEPS_MAX 16
 
 static struct sym_name make_name(struct sym_namer *n, const char *symbol)
 {
@@ -39,50 +38,47 @@ struct sym_name sym_name_of_symbol(struct sym_namer *n, const char *symbol)
 	return n->symbols[at - 1];
 }
 
-static uint64_t mark(const struct sym_debug *g, Dwarf_Off offset)
+static uint64_t mark(const struct sym_debug *g, uint64_t offset)
 {
-	return g->is_alternate ? offset | IN_ALTERNATE : offset;
+	return offset | (uint64_t)g->number << 48;
 }
 
 /* Takes from one DIE of the chain what the ones before it did not say. */
-static void gather(struct sym_debug *g, Dwarf_Die die, struct sym_die_name *d)
+static void gather(const struct sym_unit *u, const struct sym_die *die, struct sym_die_name *d)
 {
-	uint64_t line;
 	if (!d->linkage)
-		d->linkage = sym_die_string(g, die, DW_AT_linkage_name);
-	if (!d->linkage)
-		d->linkage = sym_die_string(g, die, DW_AT_MIPS_linkage_name);
+		d->linkage = sym_die_string(u, die, SYM_AT_LINKAGE_NAME);
 	if (!d->bare)
-		d->bare = sym_die_string(g, die, DW_AT_name);
-	if (!d->start_line && sym_die_uint(g, die, DW_AT_decl_line, &line) && line <= UINT32_MAX)
-		d->start_line = (uint32_t)line;
+		d->bare = sym_die_string(u, die, SYM_AT_NAME);
+	if (!d->start_line)
+		d->start_line = sym_die_u32(die, SYM_AT_DECL_LINE);
 }
 
-static struct sym_ref following(struct sym_debug *g, Dwarf_Die die)
+static struct sym_ref following(const struct sym_unit *u, const struct sym_die *die)
 {
-	struct sym_ref next = sym_die_ref(g, die, DW_AT_abstract_origin);
-	return next.in ? next : sym_die_ref(g, die, DW_AT_specification);
+	struct sym_ref next = sym_die_ref(u, die, SYM_AT_ORIGIN);
+	return next.in ? next : sym_die_ref(u, die, SYM_AT_SPECIFICATION);
 }
 
-static struct sym_die_name gather_chain(struct sym_debug *g, Dwarf_Off offset)
+static struct sym_die_name gather_chain(struct sym_debug *g, uint64_t offset)
 {
 	struct sym_die_name d = { 0 };
 	struct sym_ref at = { g, offset };
 	for (int step = 0; at.in && step < STEPS_MAX; step++) {
-		Dwarf_Die die = NULL;
-		Dwarf_Error err = NULL;
-		g = at.in;
-		if (!sym_debug_ok(g, dwarf_offdie_b(g->dbg, at.offset, 1, &die, &err), &err))
+		struct sym_unit *u = sym_unit_at(at.in, at.offset);
+		struct sym_die die;
+		if (!u || !sym_die_at(u, at.offset, &die)) {
+			sym_debug_error(at.in, "a reference to no entry");
 			break;
+		}
 		d.scope = at;
-		gather(g, die, &d);
-		at = following(g, die);
-		dwarf_dealloc_die(die);
+		gather(u, &die, &d);
+		at = following(u, &die);
 	}
 	return d;
 }
 
-struct sym_die_name *sym_name_die(struct sym_namer *n, struct sym_debug *g, Dwarf_Off offset)
+struct sym_die_name *sym_name_die(struct sym_namer *n, struct sym_debug *g, uint64_t offset)
 {
 	uint32_t at = sym_map_get(&n->by_die, mark(g, offset));
 	if (!at) {
@@ -94,17 +90,10 @@ struct sym_die_name *sym_name_die(struct sym_namer *n, struct sym_debug *g, Dwar
 	return &n->dies[at - 1];
 }
 
-bool sym_name_has_scopes(struct sym_debug *g, Dwarf_Off unit)
+bool sym_name_has_scopes(const struct sym_unit *u)
 {
-	uint64_t language = 0;
-	Dwarf_Die die = NULL;
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(g, dwarf_offdie_b(g->dbg, unit, 1, &die, &err), &err))
-		return false;
 	/* A partial unit says no language: dwz moved its DIEs out of units of any. */
-	bool said = sym_die_uint(g, die, DW_AT_language, &language);
-	dwarf_dealloc_die(die);
-	switch (said ? language : 0) {
+	switch (u->language) {
 	case DW_LANG_C:
 	case DW_LANG_C89:
 	case DW_LANG_C99:
@@ -122,21 +111,15 @@ bool sym_name_has_scopes(struct sym_debug *g, Dwarf_Off unit)
 
 const struct sym_scopes *sym_name_scopes(struct sym_namer *n, struct sym_ref ref)
 {
-	Dwarf_Die die = NULL;
-	Dwarf_Off unit = 0;
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(ref.in, dwarf_offdie_b(ref.in->dbg, ref.offset, 1, &die, &err), &err))
+	struct sym_unit *u = sym_unit_at(ref.in, ref.offset);
+	if (!u)
 		return NULL;
-	bool ok = sym_debug_ok(ref.in, dwarf_CU_dieoffset_given_die(die, &unit, &err), &err);
-	dwarf_dealloc_die(die);
-	if (!ok)
-		return NULL;
-	uint32_t at = sym_map_get(&n->by_unit, mark(ref.in, unit));
+	uint32_t at = sym_map_get(&n->by_unit, mark(ref.in, u->offset));
 	if (!at) {
 		n->units = sym_grow(n->units, n->unit_count, &n->unit_cap, sizeof(struct sym_scopes *));
-		n->units[n->unit_count++] = sym_name_has_scopes(ref.in, unit) ? sym_scopes_new(ref.in, unit) : NULL;
+		n->units[n->unit_count++] = sym_name_has_scopes(u) ? sym_scopes_new(u) : NULL;
 		at = (uint32_t)n->unit_count;
-		sym_map_put(&n->by_unit, mark(ref.in, unit), at);
+		sym_map_put(&n->by_unit, mark(ref.in, u->offset), at);
 	}
 	return n->units[at - 1];
 }
@@ -153,7 +136,7 @@ static struct sym_name qualified(struct sym_namer *n, const struct sym_die_name 
 	return name;
 }
 
-struct sym_name sym_name_of_die(struct sym_namer *n, struct sym_debug *g, Dwarf_Off offset)
+struct sym_name sym_name_of_die(struct sym_namer *n, struct sym_debug *g, uint64_t offset)
 {
 	struct sym_die_name *d = sym_name_die(n, g, offset);
 	if (!d->named) {

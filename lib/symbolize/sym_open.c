@@ -1,12 +1,19 @@
 /* sym_open: see sym_open.h. */
 #include "sym_open.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define STANDARD_DIR "/usr/lib/debug"
 
 static int open_regular(const char *path)
 {
@@ -21,14 +28,18 @@ static int open_regular(const char *path)
 	return -1;
 }
 
-static int open_below(const char *root, const char *path)
+/* The kernel's own library is in every process and in no file; one of another kernel has another build-id. */
+static int open_vdso(void)
 {
-	char *full = ht_xasprintf("%s%s%s", root ? root : "", root && path[0] != '/' ? "/" : "", path);
-	int fd = open_regular(full);
-	int saved = errno;
-	free(full);
-	errno = saved;
-	return fd;
+	const uint8_t *start = (const uint8_t *)(uintptr_t)getauxval(AT_SYSINFO_EHDR);
+	const ElfW(Ehdr) *h = (const void *)start;
+	int fd = start ? memfd_create("vdso", MFD_CLOEXEC) : -1;
+	if (fd < 0)
+		return -1;
+	if (ht_write_all(fd, start, h->e_shoff + (size_t)h->e_shnum * h->e_shentsize) == 0)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 int sym_open_module(const struct sym_places *p, const char *path)
@@ -37,51 +48,143 @@ int sym_open_module(const struct sym_places *p, const char *path)
 		errno = ENOENT;
 		return -1;
 	}
-	return open_below(p->sysroot, path);
-}
-
-int sym_open_by_build_id(const struct sym_places *p, const uint8_t *id, size_t id_len)
-{
-	struct ht_buf b = { 0 };
-	int fd = -1;
-	if (id_len < 2 || id_len > 64)
-		return -1;
-	ht_buf_printf(&b, "/.build-id/%02x/", id[0]);
-	for (size_t i = 1; i < id_len; i++)
-		ht_buf_printf(&b, "%02x", id[i]);
-	ht_buf_printf(&b, ".debug");
-	ht_buf_byte(&b, 0);
-	const char *tail = (const char *)b.data;
-	for (size_t i = 0; fd < 0 && i < p->debug_dir_count; i++)
-		fd = open_below(p->debug_dirs[i], tail);
-	/* A build-id names one build: the host's own file is as right as the root's. */
-	char *standard = ht_xasprintf("/usr/lib/debug%s", tail);
-	if (fd < 0 && p->sysroot)
-		fd = open_below(p->sysroot, standard);
-	if (fd < 0)
-		fd = open_regular(standard);
-	free(standard);
-	ht_buf_release(&b);
+	if (!strcmp(path, "[vdso]") || !strncmp(path, "linux-vdso.so", 13))
+		return open_vdso();
+	char *full = ht_xasprintf("%s%s%s", p->sysroot ? p->sysroot : "", p->sysroot && path[0] != '/' ? "/" : "", path);
+	int fd = open_regular(full);
+	int saved = errno;
+	free(full);
+	errno = saved;
 	return fd;
 }
 
-int sym_open_alternate(const struct sym_places *p, const char *module, const char *name, const uint8_t *id,
-		       size_t id_len)
+/* --- places ------------------------------------------------------------------------------- */
+
+struct search {
+	const struct sym_places *p;
+	unsigned skip; /* files to pass over */
+	int fd;
+	char *path;
+	size_t size;
+};
+
+static void try_path(struct search *s, const char *root, const char *path)
 {
-	int fd = -1;
-	if (name[0] == '/') {
-		fd = open_below(p->sysroot, name);
-	} else if (name[0]) {
-		/* Relative to the file that names it, which may be the module or its debug file. */
-		const char *slash = strrchr(module, '/');
-		char *beside = ht_xasprintf("%.*s/%s", slash ? (int)(slash - module) : 1, slash ? module : ".", name);
-		fd = open_below(p->sysroot, beside);
-		free(beside);
-		if (fd < 0 && id_len) {
-			char *by_id = ht_xasprintf("/usr/lib/debug/.build-id/%02x/%s", id[0], name);
-			fd = open_below(p->sysroot, by_id);
-			free(by_id);
-		}
+	char *full = s->fd < 0 ? ht_xasprintf("%s%s%s", root, *root && path[0] != '/' ? "/" : "", path) : NULL;
+	int fd = full ? open_regular(full) : -1;
+	if (fd >= 0 && s->skip) {
+		s->skip--;
+		close(fd);
+	} else if (fd >= 0) {
+		s->fd = fd;
+		snprintf(s->path, s->size, "%s", full);
 	}
-	return fd >= 0 ? fd : sym_open_by_build_id(p, id, id_len);
+	free(full);
+}
+
+static const char *root_of(const struct search *s)
+{
+	return s->p->sysroot ? s->p->sysroot : "";
+}
+
+/* Below every debug directory. */
+static void try_everywhere(struct search *s, const char *path)
+{
+	for (size_t i = 0; i < s->p->debug_dir_count; i++)
+		try_path(s, s->p->debug_dirs[i], path);
+	char *standard = ht_xasprintf(STANDARD_DIR "/%s", path);
+	if (s->p->sysroot)
+		try_path(s, s->p->sysroot, standard);
+	/* Build-ids and checksums decide: the host's own file is as right as the root's. */
+	try_path(s, "", standard);
+	free(standard);
+}
+
+static void try_build_id(struct search *s, const struct sym_question *q)
+{
+	struct ht_buf b = { 0 };
+	if (q->id_len < 2 || q->id_len > 64)
+		return;
+	ht_buf_printf(&b, ".build-id/%02x/", q->id[0]);
+	for (size_t i = 1; i < q->id_len; i++)
+		ht_buf_printf(&b, "%02x", q->id[i]);
+	ht_buf_printf(&b, ".debug");
+	ht_buf_byte(&b, 0);
+	try_everywhere(s, (const char *)b.data);
+	ht_buf_release(&b);
+}
+
+__attribute__((noinline, returns_nonnull)) static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return path + (slash ? slash - path + 1 : 0);
+}
+
+/* Formats one path and tries it: below root, or in every debug directory for a NULL root. */
+__attribute__((format(printf, 3, 4))) static void try_format(struct search *s, const char *root, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n > 0 && (size_t)n < sizeof(text)) {
+		if (root)
+			try_path(s, root, text);
+		else
+			try_everywhere(s, text);
+	}
+}
+
+static void search_for(struct search *s, const char *module, const struct sym_question *q)
+{
+	const char *root = root_of(s), *base = last_part(module), *name = q->name;
+	int folder = base > module ? (int)(base - module - 1) : 1;
+	const char *in = base > module ? module : ".";
+	switch (q->which) {
+	case SYM_FILE_DEBUG:
+		try_build_id(s, q);
+		for (size_t i = 0; i < s->p->debug_dir_count; i++) {
+			try_format(s, s->p->debug_dirs[i], "%s", base);
+			try_format(s, s->p->debug_dirs[i], "%s.debug", base);
+		}
+		return;
+	case SYM_FILE_LINK:
+		name = last_part(name);
+		try_format(s, root, "%.*s/%s", folder, in, name);
+		try_format(s, root, "%.*s/.debug/%s", folder, in, name);
+		try_format(s, NULL, "%.*s/%s", folder, in, name);
+		try_format(s, NULL, "%s", name);
+		return;
+	case SYM_FILE_ALTERNATE:
+		/* Relative to the file that names it, which may be the module or its debug file. */
+		if (name[0] == '/')
+			try_path(s, root, name);
+		else if (name[0])
+			try_format(s, root, "%.*s/%s", folder, in, name);
+		if (name[0] && name[0] != '/' && q->id_len)
+			try_format(s, NULL, ".build-id/%02x/%s", q->id[0], name);
+		try_build_id(s, q);
+		return;
+	case SYM_FILE_PACKAGE:
+		try_format(s, root, "%s.dwp", module);
+		try_format(s, NULL, "%s.dwp", base);
+		return;
+	case SYM_FILE_LOOSE:
+		try_path(s, root, name);
+		try_format(s, root, "%.*s/%s", folder, in, last_part(name));
+		try_format(s, NULL, "%s", name);
+		try_format(s, NULL, "%s", last_part(name));
+		return;
+	}
+}
+
+int sym_open_question(struct sym_places *p, const char *module, const struct sym_question *q, char *path, size_t size)
+{
+	struct search s = { p, q->nth, -1, path, size };
+	*path = '\0';
+	search_for(&s, module, q);
+	if (s.fd < 0 && !s.skip && q->which == SYM_FILE_DEBUG && p->fetch)
+		return sym_fetch_debug(&p->servers, q->id, q->id_len, path, size);
+	return s.fd;
 }

@@ -52,27 +52,18 @@ static void range_found(void *ctx, uint64_t lo, uint64_t hi)
 	}
 }
 
-static uint32_t attr32(struct sym_debug *g, Dwarf_Die die, Dwarf_Half attr)
+/* Adds the function of the walk's DIE when it holds addresses; its index + 1, else 0. */
+static uint32_t add_function(struct sym_pass *p, uint32_t parent)
 {
-	uint64_t v;
-	return sym_die_uint(g, die, attr, &v) && v <= UINT32_MAX ? (uint32_t)v : 0;
-}
-
-/* Adds the function of this DIE when it holds addresses; its index + 1, else 0. */
-static uint32_t add_function(struct sym_pass *p, Dwarf_Die die, uint32_t parent)
-{
-	struct sym_debug *g = p->l->debug;
-	struct candidate c = { p, { sym_die_offset(die), parent, 0, 0, 0 }, SYM_NO_ENTRY };
-	if (parent != SYM_NO_ENTRY)
-		c.entry.depth = p->entries[parent].depth + 1;
-	sym_die_ranges(g, die, p->base, range_found, &c);
-	if (c.index == SYM_NO_ENTRY)
-		return 0;
+	const struct sym_die *die = &p->walk->die;
+	struct candidate c = { p, { p->unit->in, die->offset, parent, 0, 0, 0 }, SYM_NO_ENTRY };
 	if (parent != SYM_NO_ENTRY) {
-		p->entries[c.index].call_file = attr32(g, die, DW_AT_call_file);
-		p->entries[c.index].call_line = attr32(g, die, DW_AT_call_line);
+		c.entry.depth = p->entries[parent].depth + 1;
+		c.entry.call_file = sym_die_u32(die, SYM_AT_CALL_FILE);
+		c.entry.call_line = sym_die_u32(die, SYM_AT_CALL_LINE);
 	}
-	return c.index + 1;
+	sym_die_ranges(p->unit, die, range_found, &c);
+	return c.index == SYM_NO_ENTRY ? 0 : c.index + 1;
 }
 
 /*
@@ -83,13 +74,13 @@ static bool visit(struct sym_pass *p, struct sym_walk *w, bool into_types)
 {
 	uint32_t above = sym_walk_above(w), here;
 	sym_walk_set(w, above);
-	switch (sym_die_tag(w->die)) {
+	switch (w->die.tag) {
 	case DW_TAG_subprogram:
-		here = add_function(p, w->die, SYM_NO_ENTRY);
+		here = add_function(p, SYM_NO_ENTRY);
 		sym_walk_set(w, here);
 		return here || into_types;
 	case DW_TAG_inlined_subroutine:
-		here = above ? add_function(p, w->die, above - 1) : 0;
+		here = above ? add_function(p, above - 1) : 0;
 		sym_walk_set(w, here);
 		return here || into_types;
 	case DW_TAG_lexical_block:
@@ -111,22 +102,32 @@ static bool visit(struct sym_pass *p, struct sym_walk *w, bool into_types)
 	}
 }
 
-static void walk_functions(struct sym_pass *p, Dwarf_Off unit, bool into_types)
+static void walk_functions(struct sym_pass *p, bool into_types)
 {
-	struct sym_walk w;
 	bool into;
-	for (bool more = sym_walk_start(&w, p->l->debug, unit); more; more = sym_walk_next(&w, into))
-		into = visit(p, &w, into_types);
-	sym_walk_release(&w);
+	for (bool more = sym_walk_start(p->walk, p->unit); more; more = sym_walk_next(p->walk, into))
+		into = visit(p, p->walk, into_types);
+	sym_walk_release(p->walk);
 }
 
-void sym_pass_unit(struct sym_pass *p, Dwarf_Die unit, size_t wanted)
+/* Whether an address of the unit that no function was found for lies in one all the same, not in padding. */
+static bool misses_function(const struct sym_pass *p)
 {
-	sym_lines_walk(&p->lines, unit, p->l->addresses, p->l->count, line_found, p);
-	walk_functions(p, sym_die_offset(unit), false);
-	size_t found = 0;
-	for (size_t i = 0; i < p->touched_count; i++)
-		found += p->hits[p->touched[i]].entry != SYM_NO_ENTRY;
-	if (found < wanted && sym_name_has_scopes(p->l->debug, sym_die_offset(unit)))
-		walk_functions(p, sym_die_offset(unit), true);
+	for (size_t i = 0; i < p->touched_count; i++) {
+		const struct sym_function *f;
+		if (p->hits[p->touched[i]].entry != SYM_NO_ENTRY)
+			continue;
+		f = sym_table_find(p->l->table, p->l->addresses[p->touched[i]], NULL, NULL);
+		if (!p->l->table->count || (f && f->size))
+			return true;
+	}
+	return false;
+}
+
+void sym_pass_unit(struct sym_pass *p)
+{
+	sym_lines_walk(&p->lines, p->l->addresses, p->l->count, line_found, p);
+	walk_functions(p, false);
+	if (sym_name_has_scopes(p->unit) && misses_function(p))
+		walk_functions(p, true);
 }

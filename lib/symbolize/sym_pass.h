@@ -9,7 +9,8 @@
 
 /* One subprogram or inlined call that holds wanted addresses. */
 struct sym_entry {
-	Dwarf_Off die;
+	struct sym_debug *in; /* the file, and where in it */
+	uint64_t die;
 	uint32_t parent; /* the entry it was inlined into; SYM_NO_ENTRY: physical function */
 	uint32_t depth;
 	uint32_t call_file, call_line; /* where in the parent it was called */
@@ -23,10 +24,12 @@ struct sym_hit {
 	bool touched;
 };
 
+struct sym_walk;
 struct sym_pass {
 	struct sym_lookup *l;
 	struct sym_lines lines;
-	uint64_t base; /* low pc of the unit */
+	struct sym_walk *walk; /* large, and used one at a time */
+	struct sym_unit *unit; /* whose DIEs are read: the split one where lines come from the skeleton */
 	struct sym_entry *entries;
 	size_t entry_count, entry_cap;
 	struct sym_hit *hits; /* by index of address; zero between units */
@@ -34,7 +37,7 @@ struct sym_pass {
 	size_t touched_count, touched_cap;
 };
 
-/* Fills hits and entries from the unit; `wanted` tells how many of its addresses have to be found. */
-void sym_pass_unit(struct sym_pass *p, Dwarf_Die unit, size_t wanted);
+/* Fills hits and entries from p->unit and p->lines. */
+void sym_pass_unit(struct sym_pass *p);
 
 #endif

@@ -13,81 +13,128 @@ static void give(const struct sink *s, uint64_t lo, uint64_t hi)
 		s->each(s->ctx, lo, hi);
 }
 
-static void old_list(struct sym_debug *g, Dwarf_Die die, Dwarf_Attribute a, uint64_t base, const struct sink *s)
+static const struct sym_unit *in_program(const struct sym_unit *u)
 {
-	Dwarf_Off offset = 0, real = 0;
-	Dwarf_Ranges *list = NULL;
-	Dwarf_Signed n = 0;
-	Dwarf_Unsigned bytes;
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(g, dwarf_global_formref(a, &offset, &err), &err))
-		return;
-	if (!sym_debug_ok(g, dwarf_get_ranges_b(g->dbg, offset, die, &real, &list, &n, &bytes, &err), &err))
-		return;
-	for (Dwarf_Signed i = 0; i < n && list[i].dwr_type != DW_RANGES_END; i++) {
-		if (list[i].dwr_type == DW_RANGES_ADDRESS_SELECTION)
-			base = list[i].dwr_addr2;
+	return u->skeleton ? u->skeleton : u;
+}
+
+static void old_list(const struct sym_unit *u, uint64_t offset, const struct sink *s)
+{
+	const struct sym_unit *home = in_program(u);
+	uint64_t base = home->low_pc, lo, hi, none = u->address_size == 8 ? UINT64_MAX : UINT32_MAX;
+	/* Lists of split units are counted from where the skeleton says. */
+	if (u->skeleton)
+		offset += home->ranges_base;
+	for (;; offset += 2u * u->address_size) {
+		if (!sym_span_number(home->in->ranges, offset, u->address_size, &lo) ||
+		    !sym_span_number(home->in->ranges, offset + u->address_size, u->address_size, &hi)) {
+			sym_debug_error(u->in, "a range list without end");
+			return;
+		}
+		if (!lo && !hi)
+			return;
+		if (lo == none)
+			base = hi;
 		else
-			give(s, base + list[i].dwr_addr1, base + list[i].dwr_addr2);
+			give(s, base + lo, base + hi);
 	}
-	dwarf_ranges_dealloc(g->dbg, list, n);
 }
 
-static void new_list(struct sym_debug *g, Dwarf_Attribute a, Dwarf_Half form, const struct sink *s)
+static uint64_t address_at(const struct sym_unit *u, struct ht_cursor *c)
 {
-	Dwarf_Unsigned where = 0, n = 0, offset = 0;
-	Dwarf_Rnglists_Head head = NULL;
-	Dwarf_Error err = NULL;
-	int rc = form == DW_FORM_rnglistx ? dwarf_formudata(a, &where, &err) : dwarf_global_formref(a, &where, &err);
-	if (!sym_debug_ok(g, rc, &err))
-		return;
-	if (!sym_debug_ok(g, dwarf_rnglists_get_rle_head(a, form, where, &head, &n, &offset, &err), &err))
-		return;
-	for (Dwarf_Unsigned i = 0; i < n; i++) {
-		unsigned length, code = 0;
-		Dwarf_Unsigned raw1, raw2, lo = 0, hi = 0;
-		Dwarf_Bool no_address = 0;
-		int got = dwarf_get_rnglists_entry_fields_a(head, i, &length, &code, &raw1, &raw2, &no_address, &lo, &hi,
-							    &err);
-		if (!sym_debug_ok(g, got, &err) || code == DW_RLE_end_of_list)
-			break;
-		if (code != DW_RLE_base_address && code != DW_RLE_base_addressx && !no_address)
-			give(s, lo, hi);
+	const uint8_t *p = ht_cursor_bytes(c, u->address_size);
+	uint64_t v = 0;
+	if (p)
+		(void)sym_span_number((struct sym_span){ p, u->address_size }, 0, u->address_size, &v);
+	return v;
+}
+
+static uint64_t indexed(const struct sym_unit *u, struct ht_cursor *c)
+{
+	uint64_t v = 0;
+	if (!sym_unit_indexed_address(u, ht_cursor_varint(c), &v))
+		c->bad = true;
+	return v;
+}
+
+/* One entry; false at the end of the list. */
+static bool new_entry(const struct sym_unit *u, struct ht_cursor *c, uint64_t *base, const struct sink *s)
+{
+	uint64_t lo = 0, hi = 0;
+	switch (ht_cursor_u8(c)) {
+	case DW_RLE_base_addressx:
+		*base = indexed(u, c);
+		return !c->bad;
+	case DW_RLE_base_address:
+		*base = address_at(u, c);
+		return !c->bad;
+	case DW_RLE_startx_endx:
+		lo = indexed(u, c);
+		hi = indexed(u, c);
+		break;
+	case DW_RLE_startx_length:
+		lo = indexed(u, c);
+		hi = lo + ht_cursor_varint(c);
+		break;
+	case DW_RLE_offset_pair:
+		lo = *base + ht_cursor_varint(c);
+		hi = *base + ht_cursor_varint(c);
+		break;
+	case DW_RLE_start_end:
+		lo = address_at(u, c);
+		hi = address_at(u, c);
+		break;
+	case DW_RLE_start_length:
+		lo = address_at(u, c);
+		hi = lo + ht_cursor_varint(c);
+		break;
+	case DW_RLE_end_of_list:
+		return false;
+	default:
+		c->bad = true;
 	}
-	dwarf_dealloc_rnglists_head(head);
+	if (!c->bad)
+		give(s, lo, hi);
+	return !c->bad;
 }
 
-static bool low_high(struct sym_debug *g, Dwarf_Die die, const struct sink *s)
+static void new_list(const struct sym_unit *u, const struct sym_value *v, const struct sink *s)
 {
-	Dwarf_Addr lo = 0, hi = 0;
-	Dwarf_Half form = 0;
-	enum Dwarf_Form_Class class = DW_FORM_CLASS_UNKNOWN;
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(g, dwarf_lowpc(die, &lo, &err), &err))
-		return false;
-	if (!sym_debug_ok(g, dwarf_highpc_b(die, &hi, &form, &class, &err), &err))
-		return false;
-	give(s, lo, class == DW_FORM_CLASS_CONSTANT ? lo + hi : hi);
-	return true;
-}
-
-void sym_die_ranges(struct sym_debug *g, Dwarf_Die die, uint64_t base, void (*each)(void *ctx, uint64_t lo, uint64_t hi),
-		    void *ctx)
-{
-	struct sink s = { each, ctx, g->elf->text_low };
-	Dwarf_Attribute a;
-	Dwarf_Half form = 0, version = 0, offset_size = 0;
-	Dwarf_Error err = NULL;
-	if (low_high(g, die, &s))
-		return;
-	if (!sym_debug_ok(g, dwarf_attr(die, DW_AT_ranges, &a, &err), &err))
-		return;
-	if (sym_debug_ok(g, dwarf_whatform(a, &form, &err), &err)) {
-		(void)dwarf_get_version_of_die(die, &version, &offset_size);
-		if (version >= 5)
-			new_list(g, a, form, &s);
+	struct sym_span lists = u->in->rnglists;
+	uint64_t offset = v->v, base = in_program(u)->low_pc;
+	if (v->form == DW_FORM_rnglistx) {
+		if (v->v > lists.size / u->offset_size ||
+		    !sym_span_number(lists, u->rnglists_base + v->v * u->offset_size, u->offset_size, &offset))
+			offset = lists.size;
 		else
-			old_list(g, die, a, base, &s);
+			offset += u->rnglists_base;
 	}
-	dwarf_dealloc_attribute(a);
+	struct ht_cursor c = { lists.data, lists.data + lists.size, offset >= lists.size };
+	if (!c.bad)
+		c.at += offset;
+	while (!c.bad && new_entry(u, &c, &base, s))
+		;
+	if (c.bad)
+		sym_debug_error(u->in, "a range list that makes no sense");
+}
+
+void sym_die_ranges(const struct sym_unit *u, const struct sym_die *d,
+		    void (*each)(void *ctx, uint64_t lo, uint64_t hi), void *ctx)
+{
+	struct sink s = { each, ctx, in_program(u)->in->elf->text_low };
+	uint64_t lo, hi;
+	if (sym_die_has(d, SYM_AT_HIGH_PC) && sym_die_address(u, d, SYM_AT_LOW_PC, &lo)) {
+		if (sym_die_address(u, d, SYM_AT_HIGH_PC, &hi))
+			give(&s, lo, hi);
+		else if (sym_die_uint(d, SYM_AT_HIGH_PC, &hi))
+			give(&s, lo, lo + hi);
+		return;
+	}
+	if (!sym_die_has(d, SYM_AT_RANGES))
+		return;
+	const struct sym_value *v = &d->at[SYM_AT_RANGES];
+	if (u->version >= 5)
+		new_list(u, v, &s);
+	else
+		old_list(u, v->v, &s);
 }

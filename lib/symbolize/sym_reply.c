@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define CHUNK	      (256 * 1024)
-#define FILES_MAX     8
+#define FILES_MAX     65536 /* a large program in loose .dwo files asks for each */
 #define BYTES_BASE    (UINT64_C(64) << 20)
 #define BYTES_ADDRESS 32768 /* per address: some 1,000 frames, or long names */
 #define BYTES_MAX     (UINT64_C(2) << 30)
@@ -115,14 +115,19 @@ static int take_kind(struct sym_reply *r, struct ht_cursor *c)
 
 static int take_file(struct sym_reply *r, struct ht_cursor *c)
 {
-	uint8_t which = ht_cursor_u8(c), id_len = ht_cursor_u8(c);
-	const uint8_t *id = ht_cursor_bytes(c, id_len);
+	char path[SYM_PATH_SIZE] = "";
+	struct sym_question q = { .which = ht_cursor_u8(c) };
+	q.nth = ht_cursor_u8(c);
+	q.nth |= (unsigned)ht_cursor_u8(c) << 8;
+	q.id_len = ht_cursor_u8(c);
+	q.id = ht_cursor_bytes(c, q.id_len);
 	size_t n = ht_cursor_left(c);
-	if (c->bad || which > SYM_FILE_ALTERNATE || n > 4096 || ++r->files > FILES_MAX)
+	if (c->bad || q.which > SYM_FILE_LOOSE || n > 4096 || ++r->files > FILES_MAX)
 		return HT_ERR_DAMAGED;
 	char *name = ht_xasprintf("%.*s", (int)n, (const char *)c->at);
-	int fd = r->open_file(r->ctx, which, name, id, id_len);
-	sym_wire_send_file(r->socket, fd);
+	q.name = name;
+	int fd = r->open_file(r->ctx, &q, path, sizeof(path));
+	sym_wire_send_file(r->socket, fd, path);
 	if (fd >= 0)
 		close(fd);
 	free(name);

@@ -5,7 +5,7 @@
 #ifndef HT_SYM_REPLY_H
 #define HT_SYM_REPLY_H
 
-#include "sym_wire.h"
+#include "sym_open.h"
 
 /* Memory that lives as long as the symbolizer. */
 struct sym_arena {
@@ -25,7 +25,7 @@ struct sym_reply {
 	struct sym_answer *answers; /* one per address asked, filled in by index */
 	size_t answer_count;
 	/* Called when the child asks for a file; opens it or returns -1. */
-	int (*open_file)(void *ctx, enum sym_file which, const char *name, const uint8_t *id, size_t id_len);
+	int (*open_file)(void *ctx, const struct sym_question *q, char *path, size_t path_size);
 	void *ctx;
 	int socket;
 
@@ -35,7 +35,7 @@ struct sym_reply {
 	uint64_t bytes; /* received in all, bounded */
 	unsigned files; /* asked for, bounded */
 	enum ht_symbols_kind kind;
-	char reason[512];
+	char reason[SYM_REASON_MAX];
 	bool has_kind, done;
 };
 

@@ -1,6 +1,8 @@
 /* sym_rows: see sym_rows.h. Opcodes are named as in section 6.2.5 of the DWARF 5 standard. */
 #include "sym_rows.h"
 
+#include "sym_map.h"
+
 #include <dwarf.h>
 #include <string.h>
 
@@ -13,22 +15,6 @@ static uint64_t fixed(struct sym_rows *r, size_t n)
 	for (size_t i = 0; p && i < n; i++)
 		v |= (uint64_t)p[i] << 8 * (r->big_endian ? n - 1 - i : i);
 	return v;
-}
-
-static int64_t sleb(struct ht_cursor *c)
-{
-	uint64_t v = 0;
-	unsigned shift = 0;
-	uint8_t byte;
-	do {
-		byte = ht_cursor_u8(c);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (shift < 64 && (byte & 0x40))
-		v |= ~UINT64_C(0) << shift;
-	return (int64_t)v;
 }
 
 /* Narrows the cursor to the next n bytes. */
@@ -73,7 +59,10 @@ bool sym_rows_start(struct sym_rows *r, const uint8_t *section, size_t size, uin
 	r->opcode_base = ht_cursor_u8(&r->c);
 	for (unsigned i = 1; i < r->opcode_base; i++)
 		r->lengths[i] = ht_cursor_u8(&r->c);
-	bool ok = !r->c.bad && r->line_range && r->opcode_base;
+	bool ok = !r->c.bad && r->line_range && r->opcode_base && r->c.at <= program.at;
+	r->version = (uint8_t)version;
+	r->offset_size = (uint8_t)word;
+	r->tables = (struct ht_cursor){ r->c.at, program.at, false };
 	r->c = program;
 	return ok;
 }
@@ -120,7 +109,7 @@ static bool standard(struct sym_rows *r, uint8_t opcode)
 		advance(r, ht_cursor_varint(&r->c));
 		return false;
 	case DW_LNS_advance_line:
-		r->now.line += (uint64_t)sleb(&r->c);
+		r->now.line += (uint64_t)sym_sleb(&r->c);
 		return false;
 	case DW_LNS_set_file:
 		r->now.file = ht_cursor_varint(&r->c);

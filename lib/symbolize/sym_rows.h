@@ -3,7 +3,7 @@
  *
  * Ours and not libdwarf's: the one in Debian 12 (20210528) starts the file register of a DWARF 5
  * table at 0 where the standard says 1, and clang relies on the standard, so that functions from
- * headers would seem to stand in the main file (seen). Headers' file names still come from libdwarf.
+ * headers would seem to stand in the main file (seen).
  */
 #ifndef HT_SYM_ROWS_H
 #define HT_SYM_ROWS_H
@@ -17,7 +17,9 @@ struct sym_row {
 
 struct sym_rows {
 	struct ht_cursor c;
+	struct ht_cursor tables; /* of the header: directories and files */
 	bool big_endian;
+	uint8_t version, offset_size;
 	uint8_t min_length, line_range, opcode_base;
 	int8_t line_base;
 	uint8_t lengths[256]; /* of the standard opcodes' operands */

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,19 +25,35 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static size_t processors(void)
+size_t sym_processors(void)
 {
 	cpu_set_t set;
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 	return n < 1 ? 1 : n > AT_ONCE_MAX ? AT_ONCE_MAX : (size_t)n;
 }
 
-static int open_for_child(void *ctx, enum sym_file which, const char *name, const uint8_t *id, size_t id_len)
+/* A file that was handed to the child may be mapped on top of what it may use. */
+static void allow_mapping(int pid, int fd)
+{
+	struct stat st;
+	struct rlimit r;
+	if (fstat(fd, &st) || prlimit(pid, RLIMIT_AS, NULL, &r) || r.rlim_cur == RLIM_INFINITY)
+		return;
+	rlim_t room = r.rlim_max - r.rlim_cur, size = (rlim_t)st.st_size;
+	r.rlim_cur += size < room ? size : room;
+	prlimit(pid, RLIMIT_AS, &r, NULL);
+}
+
+static int open_for_child(void *ctx, const struct sym_question *q, char *path, size_t path_size)
 {
 	struct sym_job *j = ctx;
-	if (which == SYM_FILE_ALTERNATE)
-		return sym_open_alternate(j->places, j->path, name, id, id_len);
-	return sym_open_by_build_id(j->places, id, id_len);
+	uint64_t start = now_ns();
+	int fd = sym_open_question(j->places, j->path, q, path, path_size);
+	if (fd >= 0)
+		allow_mapping(j->pid, fd);
+	/* A slow server is not the child's fault. */
+	*j->paused += now_ns() - start;
+	return fd;
 }
 
 static bool settle(struct sym_job *j, enum ht_symbols_kind kind, const char *reason)
@@ -89,8 +107,11 @@ static bool start(struct sym_job *j, struct sym_arena *arena)
 {
 	int module = sym_open_module(j->places, j->path);
 	int why = errno;
-	if (module < 0) /* the program is gone, its debug file may be here */
-		module = sym_open_by_build_id(j->places, j->task.build_id, j->task.build_id_len);
+	if (module < 0) { /* the program is gone, its debug file may be here */
+		struct sym_question q = { SYM_FILE_DEBUG, 0, "", j->task.build_id, j->task.build_id_len };
+		char found[SYM_PATH_SIZE];
+		module = sym_open_question(j->places, j->path, &q, found, sizeof(found));
+	}
 	if (module < 0)
 		return settle(j, HT_SYMBOLS_MISSING, missing_reason(why));
 	int rc = start_child(j, module);
@@ -101,7 +122,7 @@ static bool start(struct sym_job *j, struct sym_arena *arena)
 								   "no process could be started");
 	j->reply = (struct sym_reply){ .arena = arena, .answers = j->answers, .answer_count = j->task.count,
 				       .open_file = open_for_child, .ctx = j, .socket = j->socket };
-	j->deadline = now_ns() + j->wall_seconds * UINT64_C(1000000000);
+	j->deadline = now_ns() - *j->paused + j->wall_seconds * UINT64_C(1000000000);
 	return true;
 }
 
@@ -123,7 +144,9 @@ static void judge(struct sym_job *j, int status, int fed, bool late)
 			 (unsigned long long)(j->task.limits.memory >> 20));
 	else {
 		kind = HT_SYMBOLS_BROKEN;
-		if (fed)
+		if (sig == SIGBUS)
+			snprintf(reason, sizeof(reason), "the file became shorter while it was read");
+		else if (fed)
 			snprintf(reason, sizeof(reason), "the reader sent nonsense");
 		else if (sig)
 			snprintf(reason, sizeof(reason), "the reader crashed (signal %d)", sig);
@@ -167,7 +190,7 @@ static bool listen_to(struct sym_job *j)
 
 static int wait_time(struct sym_job *const *running, size_t n)
 {
-	uint64_t now = now_ns(), soonest = UINT64_MAX;
+	uint64_t now = now_ns() - *running[0]->paused, soonest = UINT64_MAX;
 	for (size_t i = 0; i < n; i++)
 		if (running[i]->deadline < soonest)
 			soonest = running[i]->deadline;
@@ -183,12 +206,11 @@ static size_t turn(struct sym_job **running, size_t n)
 		fds[i] = (struct pollfd){ .fd = running[i]->socket, .events = POLLIN };
 	poll(fds, n, wait_time(running, n));
 	size_t left = 0;
-	uint64_t now = now_ns();
 	for (size_t i = 0; i < n; i++) {
 		struct sym_job *j = running[i];
 		if (fds[i].revents && listen_to(j))
 			continue;
-		if (now >= j->deadline)
+		if (now_ns() - *j->paused >= j->deadline)
 			end(j, 0, true);
 		else
 			running[left++] = j;
@@ -196,15 +218,17 @@ static size_t turn(struct sym_job **running, size_t n)
 	return left;
 }
 
-void sym_run_all(struct sym_job *jobs, size_t count, const struct sym_places *places, struct sym_arena *arena,
+void sym_run_all(struct sym_job *jobs, size_t count, struct sym_places *places, struct sym_arena *arena,
 		 void (*progress)(void *ctx, size_t done, size_t total), void *ctx)
 {
 	struct sym_job *running[AT_ONCE_MAX];
-	size_t n = 0, next = 0, at_once = processors();
+	size_t n = 0, next = 0, at_once = sym_processors();
+	uint64_t paused = 0;
 	while (next < count || n) {
 		while (n < at_once && next < count) {
 			struct sym_job *j = &jobs[next++];
 			j->places = places;
+			j->paused = &paused;
 			if (start(j, arena))
 				running[n++] = j;
 		}

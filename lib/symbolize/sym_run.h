@@ -16,16 +16,19 @@ struct sym_job {
 	struct sym_answer *answers;
 	unsigned wall_seconds;
 	enum ht_symbols_kind kind;
-	char reason[512];
+	char reason[SYM_REASON_MAX];
 
 	/* While it runs. */
-	const struct sym_places *places;
+	struct sym_places *places;
+	uint64_t *paused; /* ns that all spent waiting for files of the network; deadlines do not count them */
 	struct sym_reply reply;
 	int pid, socket;
 	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
 };
 
-void sym_run_all(struct sym_job *jobs, size_t count, const struct sym_places *places, struct sym_arena *arena,
+/* How many children run at once. */
+size_t sym_processors(void);
+void sym_run_all(struct sym_job *jobs, size_t count, struct sym_places *places, struct sym_arena *arena,
 		 void (*progress)(void *ctx, size_t done, size_t total), void *ctx);
 
 #endif

@@ -92,7 +92,8 @@ static void limit_resources(const struct sym_limits *l)
 		return;
 	uint64_t file = fstat(SYM_FD_MODULE, &st) == 0 ? (uint64_t)st.st_size : 0;
 	uint64_t all = mapped_bytes() + l->memory + (file < FILE_ALLOWANCE ? file : FILE_ALLOWANCE);
-	limit(RLIMIT_AS, all, all);
+	/* The parent raises it for each further file; the child itself may not. */
+	limit(RLIMIT_AS, all, all + 8 * FILE_ALLOWANCE);
 }
 
 #if defined(__x86_64__)

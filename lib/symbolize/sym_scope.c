@@ -13,7 +13,7 @@
 #define SCOPES_DEEP 64
 
 struct scope {
-	Dwarf_Off offset, end;
+	uint64_t offset, end;
 	struct sym_ref declared; /* the DIE that this one completes, and whose scopes count; in NULL: none */
 	uint32_t parent;
 	const char *name; /* NULL: nothing to print, as for a lexical block; or see unnamed_line */
@@ -25,7 +25,7 @@ struct sym_scopes {
 	size_t count, cap;
 };
 
-static bool encloses(Dwarf_Half tag)
+static bool encloses(uint16_t tag)
 {
 	switch (tag) {
 	case DW_TAG_namespace:
@@ -48,74 +48,70 @@ static bool encloses(Dwarf_Half tag)
  * name and the place of the declaration are taken; it may stand in another unit, or with dwz in
  * another file.
  */
-static void follow_declaration(struct sym_debug *g, Dwarf_Die die, struct scope *s)
+static void follow_declaration(struct sym_unit *u, const struct sym_die *first, struct scope *s)
 {
+	struct sym_die die = *first;
 	for (int step = 0; step < 4; step++) {
-		struct sym_ref at = sym_die_ref(g, die, DW_AT_abstract_origin);
+		struct sym_ref at = sym_die_ref(u, &die, SYM_AT_ORIGIN);
 		if (!at.in)
-			at = sym_die_ref(g, die, DW_AT_specification);
-		if (step)
-			dwarf_dealloc_die(die);
-		Dwarf_Error err = NULL;
-		g = at.in;
-		if (!g || !sym_debug_ok(g, dwarf_offdie_b(g->dbg, at.offset, 1, &die, &err), &err))
+			at = sym_die_ref(u, &die, SYM_AT_SPECIFICATION);
+		u = at.in ? sym_unit_at(at.in, at.offset) : NULL;
+		if (!u || !sym_die_at(u, at.offset, &die))
 			return;
 		s->declared = at;
 		if (!s->name)
-			s->name = sym_die_string(g, die, DW_AT_name);
+			s->name = sym_die_string(u, &die, SYM_AT_NAME);
 	}
-	dwarf_dealloc_die(die);
 }
 
-static struct scope describe(struct sym_debug *g, Dwarf_Die die, Dwarf_Half tag, uint32_t parent)
+static struct scope describe(struct sym_unit *u, const struct sym_die *die, uint32_t parent)
 {
-	struct scope s = { .offset = sym_die_offset(die), .parent = parent };
-	uint64_t line = 0;
-	if (tag == DW_TAG_lexical_block)
+	struct scope s = { .offset = die->offset, .parent = parent };
+	if (die->tag == DW_TAG_lexical_block)
 		return s;
-	s.name = sym_die_string(g, die, DW_AT_name);
+	s.name = sym_die_string(u, die, SYM_AT_NAME);
 	if (s.name)
 		return s;
-	if (tag == DW_TAG_namespace)
+	if (die->tag == DW_TAG_namespace)
 		s.name = "(anonymous namespace)";
-	else if (tag == DW_TAG_subprogram)
-		follow_declaration(g, die, &s);
-	else if (sym_die_uint(g, die, DW_AT_decl_line, &line) && line <= UINT32_MAX)
-		s.unnamed_line = (uint32_t)line;
+	else if (die->tag == DW_TAG_subprogram)
+		follow_declaration(u, die, &s);
+	else
+		s.unnamed_line = sym_die_u32(die, SYM_AT_DECL_LINE);
 	return s;
 }
 
-struct sym_scopes *sym_scopes_new(struct sym_debug *g, Dwarf_Off unit)
+struct sym_scopes *sym_scopes_new(struct sym_unit *u)
 {
 	struct sym_scopes *s = ht_xcalloc(1, sizeof(*s));
-	struct sym_walk w;
+	struct sym_walk *w = ht_xmalloc(sizeof(*w));
 	uint32_t last[SCOPES_DEEP + 1]; /* by depth: the latest scope there, to be closed by its next sibling */
 	for (size_t i = 0; i <= SCOPES_DEEP; i++)
 		last[i] = NONE;
 	bool into;
-	for (bool more = sym_walk_start(&w, g, unit); more; more = sym_walk_next(&w, into)) {
-		Dwarf_Half tag = sym_die_tag(w.die);
-		into = encloses(tag) && w.depth < SCOPES_DEEP;
-		if (w.depth <= SCOPES_DEEP && last[w.depth] != NONE) {
-			s->list[last[w.depth]].end = sym_die_offset(w.die);
-			last[w.depth] = NONE;
+	for (bool more = sym_walk_start(w, u); more; more = sym_walk_next(w, into)) {
+		into = encloses(w->die.tag) && w->die.children && w->depth < SCOPES_DEEP;
+		if (w->depth <= SCOPES_DEEP && last[w->depth] != NONE) {
+			s->list[last[w->depth]].end = w->die.offset;
+			last[w->depth] = NONE;
 		}
 		if (!into)
 			continue;
 		/* Ancestors are numbered from 1 in the walk, since 0 says "none". */
-		uint32_t above = sym_walk_above(&w);
+		uint32_t above = sym_walk_above(w);
 		s->list = sym_grow(s->list, s->count, &s->cap, sizeof(*s->list));
-		s->list[s->count] = describe(g, w.die, tag, above ? above - 1 : NONE);
-		last[w.depth] = (uint32_t)s->count++;
-		sym_walk_set(&w, (uint32_t)s->count);
-		last[w.depth + 1] = NONE;
+		s->list[s->count] = describe(u, &w->die, above ? above - 1 : NONE);
+		last[w->depth] = (uint32_t)s->count++;
+		sym_walk_set(w, (uint32_t)s->count);
+		last[w->depth + 1] = NONE;
 	}
-	sym_walk_release(&w);
+	sym_walk_release(w);
+	free(w);
 	return s;
 }
 
 /* Is the DIE at offset, which starts after scope at does, inside it? */
-static bool inside(const struct sym_scopes *s, uint32_t at, Dwarf_Off offset)
+static bool inside(const struct sym_scopes *s, uint32_t at, uint64_t offset)
 {
 	while (at != NONE && !s->list[at].end)
 		at = s->list[at].parent;
@@ -123,7 +119,7 @@ static bool inside(const struct sym_scopes *s, uint32_t at, Dwarf_Off offset)
 }
 
 /* The innermost scope around the DIE at offset. */
-static uint32_t scope_around(const struct sym_scopes *s, Dwarf_Off offset)
+static uint32_t scope_around(const struct sym_scopes *s, uint64_t offset)
 {
 	size_t lo = 0, hi = s->count;
 	while (lo < hi) {

@@ -2,6 +2,7 @@
 #include "sym_unit.h"
 
 #include "sym_pass.h"
+#include "sym_walk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,14 @@ bool sym_frame_of_symbol(const struct sym_table *t, struct sym_namer *n, uint64_
 /* The physical function: named by its symbol where there is one, since clones have names of their own. */
 static struct sym_name physical_name(struct sym_lookup *l, const struct sym_entry *e, uint64_t address)
 {
-	const struct sym_die_name *d = e ? sym_name_die(l->namer, l->debug, e->die) : NULL;
+	const struct sym_die_name *d = e ? sym_name_die(l->namer, e->in, e->die) : NULL;
 	bool has_name = d && (d->linkage || d->bare);
 	const struct sym_function *s =
 		sym_table_find(l->table, address, d ? d->linkage : NULL, d ? d->bare : NULL);
 	/* A label of assembly says less than a function that debug information describes. */
 	if (s && (s->size || !has_name))
 		return sym_name_of_symbol(l->namer, s->name);
-	return has_name ? sym_name_of_die(l->namer, l->debug, e->die) : (struct sym_name){ 0 };
+	return has_name ? sym_name_of_die(l->namer, e->in, e->die) : (struct sym_name){ 0 };
 }
 
 /* Innermost first; `line` and `file` go outward from call site to call site. */
@@ -38,9 +39,9 @@ static size_t build_chain(struct sym_pass *p, const struct sym_hit *h, uint64_t 
 	for (;;) {
 		const struct sym_entry *e = at == SYM_NO_ENTRY ? NULL : &p->entries[at];
 		bool inlined = e && e->parent != SYM_NO_ENTRY;
-		struct sym_name name = inlined ? sym_name_of_die(l->namer, l->debug, e->die) :
+		struct sym_name name = inlined ? sym_name_of_die(l->namer, e->in, e->die) :
 						 physical_name(l, e, address);
-		uint32_t start = e ? sym_name_die(l->namer, l->debug, e->die)->start_line : 0;
+		uint32_t start = e ? sym_name_die(l->namer, e->in, e->die)->start_line : 0;
 		if (!inlined || (!l->no_inline && n + 1 < SYM_FRAMES_MAX))
 			frames[n++] = (struct sym_wire_frame){ name.function, name.linkage, name.suffix, file, line, start,
 							       inlined };
@@ -69,122 +70,75 @@ static void answer_and_reset(struct sym_pass *p)
 	p->touched_count = p->entry_count = 0;
 }
 
-static void process_unit(struct sym_pass *p, Dwarf_Off unit, size_t wanted)
+static void process_unit(struct sym_pass *p, struct sym_unit *u)
 {
-	struct sym_debug *g = p->l->debug;
-	Dwarf_Die die = NULL;
-	Dwarf_Error err = NULL;
-	Dwarf_Addr base = 0;
-	if (!sym_debug_ok(g, dwarf_offdie_b(g->dbg, unit, 1, &die, &err), &err))
+	if (!sym_unit_open(u))
 		return;
-	p->base = sym_debug_ok(g, dwarf_lowpc(die, &base, &err), &err) ? base : 0;
-	if (sym_die_has(g, die, DW_AT_dwo_name) || sym_die_has(g, die, DW_AT_GNU_dwo_name))
-		p->l->split_units++;
-	sym_lines_open(&p->lines, g, die, sym_die_string(g, die, DW_AT_comp_dir), p->l->out);
-	sym_pass_unit(p, die, wanted);
+	p->unit = u;
+	if (u->dwo_name || u->type == DW_UT_skeleton) {
+		struct sym_unit *whole = sym_split_find(&p->l->split, u);
+		p->unit = whole ? whole : u;
+	}
+	sym_lines_open(&p->lines, u, p->l->out);
+	sym_pass_unit(p);
 	answer_and_reset(p);
 	sym_lines_close(&p->lines);
-	dwarf_dealloc_die(die);
+	sym_out_flush(p->l->out);
 }
 
-/* A unit to read and how many open addresses it claims. */
-struct candidate_unit {
-	Dwarf_Off die;
-	size_t wanted;
-};
-struct unit_list {
+/* Which units hold open addresses. */
+struct choice {
 	struct sym_lookup *l;
-	struct candidate_unit *units;
-	size_t count, cap;
-	size_t wanted; /* of the unit whose ranges are being read */
+	bool *chosen; /* by index of unit */
+	struct sym_unit *u; /* whose ranges are being read */
 };
 
-static void count_wanted(void *ctx, uint64_t lo, uint64_t hi)
+static bool is_ours(const struct sym_lookup *l, const struct sym_unit *u)
 {
-	struct unit_list *u = ctx;
-	const struct sym_lookup *l = u->l;
+	return l->parts < 2 || u->offset / (l->debug->info.size / l->parts + 1) == l->part;
+}
+
+static void choose(struct choice *c, const struct sym_unit *u, uint64_t lo, uint64_t hi)
+{
+	const struct sym_lookup *l = c->l;
+	size_t index = (size_t)(u - l->debug->units);
+	if (c->chosen[index] || !is_ours(l, u))
+		return;
 	for (size_t i = sym_first_not_below(l->addresses, l->count, lo); i < l->count && l->addresses[i] < hi; i++)
-		u->wanted += !l->answered[i];
-}
-
-static void add_unit(struct unit_list *u, Dwarf_Off die)
-{
-	if (u->wanted) {
-		u->units = sym_grow(u->units, u->count, &u->cap, sizeof(*u->units));
-		u->units[u->count++] = (struct candidate_unit){ die, u->wanted };
-	}
-	u->wanted = 0;
-}
-
-static int by_die(const void *a, const void *b)
-{
-	const struct candidate_unit *x = a, *y = b;
-	return (x->die > y->die) - (x->die < y->die);
-}
-
-/* Units that .debug_aranges names for open addresses; a unit has many ranges there. */
-static void units_by_aranges(struct unit_list *u)
-{
-	struct sym_debug *g = u->l->debug;
-	Dwarf_Arange *list = NULL;
-	Dwarf_Signed n = 0;
-	Dwarf_Error err = NULL;
-	if (!sym_debug_ok(g, dwarf_get_aranges(g->dbg, &list, &n, &err), &err))
-		return;
-	for (Dwarf_Signed i = 0; i < n; i++) {
-		Dwarf_Addr start = 0;
-		Dwarf_Unsigned length = 0;
-		Dwarf_Off die = 0;
-		if (!sym_debug_ok(g, dwarf_get_arange_info(list[i], &start, &length, &die, &err), &err))
-			continue;
-		if (start >= g->elf->text_low && length <= UINT64_MAX - start)
-			count_wanted(u, start, start + length);
-		add_unit(u, die);
-	}
-	if (!u->count)
-		return;
-	qsort(u->units, u->count, sizeof(*u->units), by_die);
-	size_t out = 0;
-	for (size_t i = 1; i < u->count; i++) {
-		if (u->units[i].die == u->units[out].die)
-			u->units[out].wanted += u->units[i].wanted;
-		else
-			u->units[++out] = u->units[i];
-	}
-	u->count = out + 1;
-}
-
-/* All units, by the ranges that their own DIEs state. */
-static void units_by_ranges(struct unit_list *u)
-{
-	struct sym_debug *g = u->l->debug;
-	Dwarf_Unsigned length, abbrev, type_offset, next;
-	Dwarf_Half version, address_size, length_size, extension, unit_type;
-	Dwarf_Sig8 signature;
-	for (;;) {
-		Dwarf_Error err = NULL;
-		int rc = dwarf_next_cu_header_d(g->dbg, 1, &length, &version, &abbrev, &address_size, &length_size,
-						&extension, &signature, &type_offset, &next, &unit_type, &err);
-		if (!sym_debug_ok(g, rc, &err))
+		if (!l->answered[i]) {
+			c->chosen[index] = true;
 			return;
-		Dwarf_Die die = NULL;
-		if (!sym_die_next(g, &die))
-			continue;
-		Dwarf_Addr base = 0;
-		(void)sym_debug_ok(g, dwarf_lowpc(die, &base, &err), &err);
-		sym_die_ranges(g, die, base, count_wanted, u);
-		add_unit(u, sym_die_offset(die));
-		dwarf_dealloc_die(die);
-	}
+		}
 }
 
-static void process_list(struct unit_list *u, struct sym_pass *p)
+static void arange_found(void *ctx, struct sym_unit *u, uint64_t lo, uint64_t hi)
 {
-	for (size_t i = 0; i < u->count; i++) {
-		process_unit(p, u->units[i].die, u->units[i].wanted);
-		sym_out_flush(u->l->out);
-	}
-	u->count = 0;
+	struct choice *c = ctx;
+	u->in_range = true;
+	if (lo >= c->l->debug->elf->text_low)
+		choose(c, u, lo, hi);
+}
+
+static void range_found(void *ctx, uint64_t lo, uint64_t hi)
+{
+	struct choice *c = ctx;
+	choose(c, c->u, lo, hi);
+}
+
+static void choose_by_own_ranges(struct choice *c, struct sym_unit *u)
+{
+	struct sym_die die;
+	bool code = u->type == DW_UT_compile || u->type == DW_UT_skeleton || u->type == DW_UT_partial;
+	c->u = u;
+	if (code && is_ours(c->l, u) && sym_unit_open(u) && sym_die_at(u, u->die, &die))
+		sym_die_ranges(u, &die, range_found, c);
+}
+
+static void process_chosen(struct choice *c, struct sym_pass *p)
+{
+	for (size_t i = 0; i < c->l->debug->unit_count; i++)
+		if (c->chosen[i])
+			process_unit(p, &c->l->debug->units[i]);
 }
 
 static size_t count_open(const struct sym_lookup *l)
@@ -197,18 +151,30 @@ static size_t count_open(const struct sym_lookup *l)
 
 size_t sym_lookup_run(struct sym_lookup *l)
 {
+	struct sym_debug *g = l->debug;
 	struct sym_pass p = { .l = l };
-	struct unit_list u = { .l = l };
+	struct choice c = { .l = l };
+	p.walk = ht_xcalloc(1, sizeof(*p.walk));
 	p.hits = ht_xcalloc(l->count, sizeof(*p.hits));
-	units_by_aranges(&u);
-	process_list(&u, &p);
+	c.chosen = ht_xcalloc(g->unit_count, sizeof(*c.chosen));
+	sym_aranges_read(g, arange_found, &c);
+	for (size_t i = 0; i < g->unit_count; i++)
+		if (!g->units[i].in_range)
+			choose_by_own_ranges(&c, &g->units[i]);
+	process_chosen(&c, &p);
 	if (count_open(l)) {
-		units_by_ranges(&u);
-		process_list(&u, &p);
+		bool *done = c.chosen;
+		c.chosen = ht_xcalloc(g->unit_count, sizeof(*c.chosen));
+		for (size_t i = 0; i < g->unit_count; i++)
+			if (g->units[i].in_range && !done[i])
+				choose_by_own_ranges(&c, &g->units[i]);
+		process_chosen(&c, &p);
+		free(done);
 	}
+	free(c.chosen);
+	free(p.walk);
 	free(p.hits);
 	free(p.touched);
 	free(p.entries);
-	free(u.units);
 	return l->count - count_open(l);
 }

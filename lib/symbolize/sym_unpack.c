@@ -1,7 +1,12 @@
-/* sym_unpack: zlib and zstd section contents, into a buffer whose size the section header promised. */
+/*
+ * sym_unpack: zlib and zstd section contents, into a buffer whose size the section header promised, and the
+ * small ELF file that .gnu_debugdata holds as .xz, whose size only unpacking tells.
+ */
 #include "sym_elf.h"
 
 #include <limits.h>
+#include <lzma.h>
+#include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -42,4 +47,30 @@ int sym_unpack(enum sym_packing packing, const uint8_t *packed, size_t n, uint8_
 	if (packing == SYM_ZSTD)
 		return ZSTD_decompress(out, size, packed, n) == size ? 0 : HT_ERR_DAMAGED;
 	return HT_ERR_DAMAGED;
+}
+
+int sym_unpack_xz(const uint8_t *packed, size_t n, uint64_t max, uint8_t **out, size_t *size)
+{
+	lzma_stream z = LZMA_STREAM_INIT;
+	struct ht_buf b = { 0 };
+	if (lzma_stream_decoder(&z, max, 0) != LZMA_OK)
+		return HT_ERR_MEMORY;
+	z.next_in = packed;
+	z.avail_in = n;
+	lzma_ret rc = LZMA_OK;
+	while (rc == LZMA_OK && b.len < max) {
+		ht_buf_reserve(&b, b.len ? b.len : 1 << 16);
+		z.next_out = b.data + b.len;
+		z.avail_out = b.cap - b.len;
+		rc = lzma_code(&z, LZMA_FINISH);
+		b.len = b.cap - z.avail_out;
+	}
+	lzma_end(&z);
+	if (rc != LZMA_STREAM_END) {
+		ht_buf_release(&b);
+		return rc == LZMA_OK || rc == LZMA_MEMLIMIT_ERROR ? HT_ERR_LIMIT : HT_ERR_DAMAGED;
+	}
+	*out = b.data;
+	*size = b.len;
+	return 0;
 }

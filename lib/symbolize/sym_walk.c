@@ -1,65 +1,83 @@
-/* sym_walk: see sym_walk.h. levels[0] is a place for the unit's own DIE; the current DIE is on top. */
+/* sym_walk: see sym_walk.h. Offsets only grow, so that no reference of the file can turn a walk into a circle. */
 #include "sym_walk.h"
 
-#include "sym_map.h"
-
-#include <stdlib.h>
-
-#define DEPTH_MAX 1000
-
-static bool push(struct sym_walk *w, Dwarf_Die die)
+static uint64_t behind(const struct sym_walk *w)
 {
-	w->levels = sym_grow(w->levels, w->depth + 1, &w->cap, sizeof(*w->levels));
-	w->levels[++w->depth] = (struct sym_walk_level){ die, 0 };
-	w->die = die;
-	return true;
+	return (uint64_t)(w->die.after - w->u->in->info.data);
 }
 
-bool sym_walk_start(struct sym_walk *w, struct sym_debug *g, Dwarf_Off unit)
+/* Parses at offset, leaving levels as lists of children end; false at the end of the unit. */
+static bool settle(struct sym_walk *w, uint64_t offset)
 {
-	Dwarf_Die die = NULL, child = NULL;
-	Dwarf_Error err = NULL;
-	*w = (struct sym_walk){ .g = g };
-	w->levels = sym_grow(w->levels, 0, &w->cap, sizeof(*w->levels));
-	w->levels[0] = (struct sym_walk_level){ NULL, 0 };
-	if (!sym_debug_ok(g, dwarf_offdie_b(g->dbg, unit, 1, &die, &err), &err))
+	while (w->depth && sym_die_parse(w->u, w->abbrevs, offset, &w->die)) {
+		if (w->die.tag) {
+			w->tag_along[w->depth] = 0;
+			return true;
+		}
+		w->depth--;
+		offset = behind(w);
+	}
+	w->depth = 0;
+	return false;
+}
+
+bool sym_walk_start(struct sym_walk *w, struct sym_unit *u)
+{
+	w->u = u;
+	w->depth = 0;
+	w->tag_along[0] = 0;
+	w->abbrevs = sym_unit_open(u) ? sym_unit_pin(u) : NULL;
+	if (!w->abbrevs || !sym_die_parse(u, w->abbrevs, u->die, &w->die) || !w->die.children)
 		return false;
-	bool ok = sym_die_child(g, die, &child);
-	dwarf_dealloc_die(die);
-	return ok && push(w, child);
+	w->depth = 1;
+	return settle(w, behind(w));
+}
+
+/* Where the DIE says its sibling stands, behind it and in its unit; else 0. */
+static uint64_t stated_sibling(struct sym_walk *w)
+{
+	struct sym_ref sibling = sym_die_ref(w->u, &w->die, SYM_AT_SIBLING);
+	return sibling.in == w->u->in && sibling.offset >= behind(w) && sibling.offset < w->u->end ? sibling.offset : 0;
+}
+
+/* The offset behind the children of the current DIE; 0 when they have no end. */
+static uint64_t behind_children(struct sym_walk *w)
+{
+	uint64_t at = behind(w), sibling = stated_sibling(w);
+	if (sibling)
+		return sibling;
+	if (sym_die_has(&w->die, SYM_AT_SIBLING))
+		sym_debug_error(w->u->in, "a sibling reference leads back");
+	for (size_t open = 1; open; at = behind(w)) {
+		if (!sym_die_parse(w->u, w->abbrevs, at, &w->die))
+			return 0;
+		if (!w->die.tag) {
+			open--;
+		} else if (w->die.children) {
+			sibling = stated_sibling(w);
+			if (sibling)
+				w->die.after = w->u->in->info.data + sibling;
+			else
+				open++;
+		}
+	}
+	return at;
 }
 
 bool sym_walk_next(struct sym_walk *w, bool into)
 {
-	Dwarf_Die child = NULL;
-	if (into && w->depth < DEPTH_MAX && sym_die_child(w->g, w->die, &child))
-		return push(w, child);
-	for (; w->depth; w->depth--) {
-		struct sym_walk_level *top = &w->levels[w->depth];
-		if (sym_die_next(w->g, &top->die)) {
-			top->tag_along = 0;
-			w->die = top->die;
-			return true;
-		}
+	if (!w->die.children)
+		return settle(w, behind(w));
+	if (into && w->depth < SYM_WALK_DEPTH) {
+		w->depth++;
+		return settle(w, behind(w));
 	}
-	return false;
-}
-
-void sym_walk_set(struct sym_walk *w, uint32_t value)
-{
-	w->levels[w->depth].tag_along = value;
-}
-
-uint32_t sym_walk_above(const struct sym_walk *w)
-{
-	return w->levels[w->depth - 1].tag_along;
+	uint64_t at = behind_children(w);
+	return at && settle(w, at);
 }
 
 void sym_walk_release(struct sym_walk *w)
 {
-	for (; w->depth; w->depth--)
-		if (w->levels[w->depth].die)
-			dwarf_dealloc_die(w->levels[w->depth].die);
-	free(w->levels);
-	*w = (struct sym_walk){ 0 };
+	if (w->abbrevs)
+		sym_unit_unpin(w->u, w->abbrevs);
 }

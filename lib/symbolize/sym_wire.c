@@ -24,6 +24,8 @@ static void begin(struct sym_out *o, enum sym_record type, size_t payload)
 
 void sym_out_flush(struct sym_out *o)
 {
+	if (o->hold)
+		return;
 	if (ht_write_all(o->fd, o->buf.data, o->buf.len))
 		_exit(0);
 	o->buf.len = 0;
@@ -61,7 +63,7 @@ void sym_out_answer(struct sym_out *o, uint32_t index, const struct sym_wire_fra
 
 void sym_out_kind(struct sym_out *o, enum ht_symbols_kind kind, const char *reason)
 {
-	size_t n = strnlen(reason, 400);
+	size_t n = strnlen(reason, SYM_REASON_MAX - 1);
 	begin(o, SYM_REC_KIND, 1 + n);
 	ht_buf_byte(&o->buf, (uint8_t)kind);
 	ht_buf_append(&o->buf, reason, n);
@@ -73,21 +75,28 @@ void sym_out_done(struct sym_out *o)
 	sym_out_flush(o);
 }
 
-/* One byte and at most one descriptor. */
-static int receive_file(int socket)
+/* The path and at most one descriptor, which comes with the first byte. */
+static int receive_file(int socket, char path[SYM_PATH_SIZE])
 {
-	char byte = 0;
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec part = { &byte, 1 };
+	struct iovec part = { path, SYM_PATH_SIZE };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
 	ssize_t n;
 	do
 		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	struct cmsghdr *c = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (n <= 0)
+		_exit(0); /* nobody listens any more */
+	for (size_t got = (size_t)n; got < SYM_PATH_SIZE; got += (size_t)n) {
+		n = read(socket, path + got, SYM_PATH_SIZE - got);
+		if (n <= 0)
+			_exit(0);
+	}
+	path[SYM_PATH_SIZE - 1] = '\0';
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
 		return -1;
 	int fd;
@@ -95,28 +104,33 @@ static int receive_file(int socket)
 	return fd;
 }
 
-int sym_out_ask_file(struct sym_out *o, enum sym_file which, const char *name, const uint8_t *id, size_t id_len)
+int sym_out_ask_file(struct sym_out *o, enum sym_file which, unsigned nth, const char *name, const uint8_t *id,
+		     size_t id_len, char *path)
 {
+	char unused[SYM_PATH_SIZE];
 	size_t n = strnlen(name, 4096);
-	if (id_len > UINT8_MAX)
+	if (id_len > UINT8_MAX || nth > UINT16_MAX)
 		return -1;
-	begin(o, SYM_REC_FILE, 2 + id_len + n);
+	begin(o, SYM_REC_FILE, 4 + id_len + n);
 	ht_buf_byte(&o->buf, (uint8_t)which);
+	ht_buf_byte(&o->buf, (uint8_t)nth);
+	ht_buf_byte(&o->buf, (uint8_t)(nth >> 8));
 	ht_buf_byte(&o->buf, (uint8_t)id_len);
 	ht_buf_append(&o->buf, id, id_len);
 	ht_buf_append(&o->buf, name, n);
 	sym_out_flush(o);
-	return receive_file(o->fd);
+	return receive_file(o->fd, path ? path : unused);
 }
 
-void sym_wire_send_file(int socket, int fd)
+void sym_wire_send_file(int socket, int fd, const char *path)
 {
-	char byte = fd >= 0;
+	char text[SYM_PATH_SIZE] = "";
+	strncpy(text, path, sizeof(text) - 1);
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec part = { &byte, 1 };
+	struct iovec part = { text, sizeof(text) };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
 	if (fd >= 0) {
 		m.msg_control = &control;

@@ -1,6 +1,7 @@
 /*
  * sym_worker: the child's whole life: open, check the build-id, answer from the symbol table, then
- * better from debug information. What was sent before a crash stays valid.
+ * better from debug information. What was sent before a crash stays valid. Of several children that share a
+ * module, the first alone answers from the symbol table.
  */
 #ifndef HT_SYM_WORKER_H
 #define HT_SYM_WORKER_H
@@ -16,6 +17,9 @@ struct sym_task {
 	bool no_inline;
 	enum ht_demangle demangle;
 	struct sym_limits limits;
+	unsigned part, parts; /* of a large module: this child's share, from 0; parts 0 or 1: all of it */
+	bool fetch;	      /* debuginfod servers are asked, too */
+	const char *advice;   /* what may help when there is no debug information */
 };
 
 /* Does not return. */

@@ -25,11 +25,14 @@ enum ht_demangle { HT_DEMANGLE_SHORT, HT_DEMANGLE_FULL, HT_DEMANGLE_NONE };
 
 struct ht_symbolize_options {
 	const char *sysroot;		/* prefixed to module paths, NULL = none */
-	const char *const *debug_dirs;	/* each may hold .build-id/xx/yyyy.debug; /usr/lib/debug is always looked at */
+	const char *const *debug_dirs;	/* each may hold .build-id/xx/yyyy.debug or files by name; /usr/lib/debug always */
 	size_t debug_dir_count;
 	const char *source_root;
 	bool no_inline;			/* physical functions alone, each with its line in that function */
 	enum ht_demangle demangle;	/* SHORT: no parameter list, templates kept short but distinct */
+	bool fetch;			/* ask the debuginfod servers in DEBUGINFOD_URLS for what is missing */
+	bool cache;			/* keep and use answers by build-id in $XDG_CACHE_HOME/heaptide (sym_cache.h) */
+	uint64_t split_size;		/* files over this are read by several children at once; 0 = 64 MiB */
 	/* Bounds on the reading of one module; 0 = 20 s, 60 s, 1 GiB (beyond the size of the file). */
 	unsigned cpu_seconds, wall_seconds;
 	uint64_t memory;
@@ -70,7 +73,7 @@ void ht_symbolizer_module(struct ht_symbolizer *s, uint32_t id, const char *path
 			  size_t build_id_len);
 /* Asks for an address (link-time; the caller has already taken 1 off return addresses). Cheap: resolved later. */
 void ht_symbolizer_want(struct ht_symbolizer *s, uint32_t module, uint64_t address);
-/* Resolves everything wanted so far, one child per module, as many at once as there are CPUs.
+/* Resolves everything wanted so far, one child per module, several for a large one, as many at once as there are CPUs.
  * progress (may be NULL) counts modules. May be called again after further wants. Never fails as a whole. */
 void ht_symbolizer_resolve(struct ht_symbolizer *s, void (*progress)(void *ctx, size_t done, size_t total), void *ctx);
 /* After resolve. An address never wanted gives count 0. A module whose reading ended early (BROKEN,

@@ -31,6 +31,11 @@ endforeach()
 ht_elf_fixture(gcc-nopie "${HT_GCC}" "${HT_GXX}" nopie -O2 -gdwarf-5)
 ht_elf_fixture(gcc-so "${HT_GCC}" "${HT_GXX}" so -O2 -gdwarf-4)
 ht_elf_fixture(clang-so "${HT_CLANG}" "${HT_CLANGXX}" so -O2 -gdwarf-5)
+# .dwo files beside the objects; derive_fixtures.sh moves them away and packs them.
+foreach(version 4 5)
+	ht_elf_fixture(split-gcc-${version} "${HT_GCC}" "${HT_GXX}" exe -O2 -gdwarf-${version} -gsplit-dwarf)
+	ht_elf_fixture(split-clang-${version} "${HT_CLANG}" "${HT_CLANGXX}" exe -O2 -gdwarf-${version} -gsplit-dwarf)
+endforeach()
 foreach(form circles slow)
 	string(TOUPPER ${form} macro)
 	add_custom_command(OUTPUT ${HT_ELF_DIR}/hostile-${form}

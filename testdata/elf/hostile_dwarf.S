@@ -1,6 +1,6 @@
 /*
  * hostile_dwarf: debug information that no compiler writes, around two functions. With -DSLOW instead
- * of circles it has 4,000 functions that share one list of 40,000 ranges: minutes of work by any
+ * of circles it has 40,000 functions that share one list of 40,000 ranges: minutes of work by any
  * reader that reads each list, so that the limit on processor time can be seen to act.
  */
 	.text
@@ -46,7 +46,7 @@ circle_two:
 	.quad	circle_one
 	.quad	.Ltext_end - circle_one
 #ifdef SLOW
-	.rept	4000
+	.rept	40000
 	.uleb128 4; .asciz "slow"
 	.long	.Lranges
 	.endr
