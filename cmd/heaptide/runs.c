@@ -1,0 +1,184 @@
+/* runs: see runs.h. */
+#include "runs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "facts.h"
+#include "text.h"
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static void introduce(struct ht_runs_side *s, const struct ht_trace *t, const struct ht_profile *p, const char *path)
+{
+	if (s->path)
+		return;
+	const char *exe = p->mapping_count ? p->mappings[0].file : "";
+	s->path = ht_xstrdup(path);
+	s->command = ht_fact_command(t);
+	s->program = ht_xstrdup(base_name(exe));
+	s->sample_bytes = ht_trace_settings(t)->sample_bytes;
+	if (p->mapping_count && strlen(p->mappings[0].build_id) < sizeof(s->build_id))
+		strcpy(s->build_id, p->mappings[0].build_id);
+}
+
+/* What one run's numbers are multiplied by. 0: there is nothing to divide by. */
+static double scale_of(struct ht_runs *r, struct ht_runs_side *s, const struct ht_analysis *a)
+{
+	switch (r->per) {
+	case HT_PER_SECOND: {
+		uint64_t span = a->totals.last_ns - a->totals.first_ns;
+		return span ? 1e9 / (double)span : 0;
+	}
+	case HT_PER_REGION:
+		s->instances += a->totals.region_instances;
+		return a->totals.region_instances ? 1.0 / (double)a->totals.region_instances : 0;
+	default:
+		return 1;
+	}
+}
+
+/* Frames without names are one frame a module: what moves between them cannot be seen. */
+static void warn_of_names(const struct ht_analysis *a, const char *path)
+{
+	const struct ht_symbol_quality *q = ht_stacks_quality(a->stacks);
+	const struct ht_module_quality *worst = NULL;
+	for (size_t i = 0; i < q->module_count; i++) {
+		const struct ht_module_quality *m = &q->modules[i];
+		if (!worst || m->frames - m->resolved > worst->frames - worst->resolved)
+			worst = m;
+	}
+	if (worst && q->resolved * 10 < q->frames * 9)
+		ht_warn("%s: %.0f %% of the frames have no name and are told apart by module alone (%s: %s)", path,
+			100.0 * (double)(q->frames - q->resolved) / (double)q->frames, worst->path,
+			worst->reason && *worst->reason ? worst->reason : "no symbols");
+}
+
+static int add_analysis(struct ht_runs *r, struct ht_compare *c, enum ht_side side, struct ht_analysis *a, const char *path,
+			bool as_nothing)
+{
+	struct ht_runs_side *s = &r->sides[side];
+	const struct ht_profile *p = ht_analysis_profile(a, HT_PROFILE_WHOLE, NULL, 0, NULL);
+	struct ht_diag why = {0};
+	double scale = as_nothing ? 0 : scale_of(r, s, a);
+	introduce(s, a->trace, p, path);
+	s->runs++;
+	int status = ht_reading_status(a->trace);
+	if (status)
+		r->status = status;
+	if (!status && !ht_analysis_complete(a, &why)) {
+		ht_warn("%s: incomplete: %s", path, why.text);
+		r->incomplete = true;
+	}
+	if (ht_trace_settings(a->trace)->sample_bytes != s->sample_bytes)
+		ht_warn("%s: sampled at another rate than %s", path, s->path);
+	warn_of_names(a, path);
+	if (scale <= 0 && !as_nothing) {
+		ht_warn("%s: no %s in it", path, r->per == HT_PER_REGION ? r->region : "time span");
+		status = 2;
+	} else {
+		ht_compare_add(c, side, p, scale);
+		status = 0;
+	}
+	ht_profile_free(p);
+	return status;
+}
+
+int ht_runs_add(struct ht_runs *r, struct ht_compare *c, enum ht_side side, const char *path, bool as_nothing)
+{
+	struct ht_trace *t;
+	struct ht_analysis *a = NULL;
+	struct ht_analysis_options o;
+	struct ht_diag d = {0};
+	int status = ht_reading_open(&t, path);
+	if (status)
+		return status;
+	ht_analysis_options_init(&o);
+	o.sites = o.symbols = true;
+	o.by = HT_BY_STACK;
+	int code = ht_reading_options(t, &o, &d);
+	if (r->per == HT_PER_REGION)
+		o.selection.region = r->region;
+	status = code ? ht_give_up(code, &d) : ht_reading_analyze(&a, t, &o);
+	if (!status && r->per == HT_PER_REGION && !a->totals.region_instances) {
+		ht_analysis_free(a);
+		o.selection.region = NULL;
+		o.selection.task = r->region;
+		status = ht_reading_analyze(&a, t, &o);
+	}
+	if (!status) {
+		status = add_analysis(r, c, side, a, path, as_nothing);
+		ht_analysis_free(a);
+	}
+	ht_trace_close(t);
+	return status;
+}
+
+void ht_runs_warn(const struct ht_runs *r)
+{
+	const struct ht_runs_side *old = &r->sides[HT_OLD], *new = &r->sides[HT_NEW];
+	if (!old->path || !new->path)
+		return;
+	if (strcmp(old->program, new->program))
+		ht_warn("different programs: %s in %s, %s in %s", old->program, old->path, new->program, new->path);
+	if (!old->sample_bytes != !new->sample_bytes)
+		ht_warn("%s is sampled, %s is exact: differences within the error of sampling are noise",
+			old->sample_bytes ? old->path : new->path, old->sample_bytes ? new->path : old->path);
+	else if (old->sample_bytes != new->sample_bytes)
+		ht_warn("%s and %s are sampled at different rates", old->path, new->path);
+}
+
+void ht_runs_release(struct ht_runs *r)
+{
+	for (int i = 0; i < 2; i++) {
+		free(r->sides[i].path);
+		free(r->sides[i].command);
+		free(r->sides[i].program);
+	}
+}
+
+/* --- names --------------------------------------------------------------------------------- */
+
+static void frame_name(struct ht_buf *out, const struct ht_compare_frame *f)
+{
+	const char *module = *f->module ? f->module : "program";
+	if (f->function)
+		ht_text_clean(out, f->function);
+	else if (f->address)
+		ht_buf_printf(out, "[%s+0x%llx]", module, (unsigned long long)f->address);
+	else
+		ht_buf_printf(out, "[%s]", module);
+}
+
+static char *as_string(struct ht_buf *b)
+{
+	ht_buf_byte(b, '\0');
+	return (char *)b->data;
+}
+
+char *ht_runs_row_name(const struct ht_compare *c, const struct ht_compare_row *row)
+{
+	struct ht_buf name = {0};
+	if (c->by == HT_COMPARE_FILE && *row->frame.file)
+		ht_text_clean(&name, row->frame.file);
+	else if (c->by == HT_COMPARE_FILE || c->by == HT_COMPARE_MODULE)
+		ht_text_clean(&name, *row->frame.module ? row->frame.module : "(program)");
+	else
+		frame_name(&name, &row->frame);
+	return as_string(&name);
+}
+
+char *ht_runs_chain(const struct ht_compare *c, const struct ht_compare_row *row, size_t frames)
+{
+	struct ht_buf chain = {0};
+	for (size_t i = 0; i < row->depth && i < frames; i++) {
+		ht_buf_printf(&chain, "%s", i ? " ← " : "");
+		frame_name(&chain, &c->frames[row->stack[i]]);
+	}
+	return as_string(&chain);
+}
