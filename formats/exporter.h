@@ -12,8 +12,10 @@ struct ht_exporter {
 	const char *name;      /* as in --format= */
 	const char *extension; /* ".pb.gz" */
 	const char *summary;   /* one line for the help */
-	bool one_profile;      /* carries a single value type: the first one asked for */
-	/* Writes the whole file to fd. 0 or HT_ERR_SYSTEM with a diagnostic. */
+	bool binary;	       /* not for terminals */
+	bool whole;	       /* wants a whole profile (enum ht_whole_value), with the curve */
+	/* Writes the whole file to fd. value_index: the value type asked for, for formats that carry one.
+	 * 0 or HT_ERR_SYSTEM with a diagnostic. */
 	int (*write_profile)(const struct ht_profile *p, size_t value_index, int fd, struct ht_diag *d);
 };
 

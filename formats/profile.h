@@ -1,6 +1,6 @@
 /*
  * profile: what an exporter of profiles gets. Neutral: it knows nothing of traces, and a trace reader
- * knows nothing of pprof. Built by lib/analyze, rendered by formats/pprof, formats/folded.
+ * knows nothing of pprof. Built by lib/analyze, rendered by formats/pprof, folded, speedscope, dhat, massif, csv.
  *
  * All strings belong to the builder and live as long as the profile.
  */
@@ -40,6 +40,9 @@ struct ht_profile_label {
 struct ht_profile_sample {
 	const uint32_t *locations; /* indices, leaf first */
 	size_t location_count;
+	/* Where people begin to read: the first frame outside the allocator family, as a position in
+	 * locations and a line of that location. location_count: nothing of the stack is to be shown. */
+	size_t callsite, callsite_line;
 	const int64_t *values; /* one per value type */
 	const struct ht_profile_label *labels;
 	size_t label_count;
@@ -47,7 +50,34 @@ struct ht_profile_sample {
 struct ht_profile_type {
 	const char *type, *unit;
 };
+/* Live bytes at an instant. */
+struct ht_profile_point {
+	int64_t time_ns; /* since the profile's beginning */
+	int64_t bytes;
+};
+/* The value types of a whole profile: all numbers that a stack has, for formats that carry them at once. */
+enum ht_whole_value {
+	HT_WHOLE_ALLOC_OBJECTS,
+	HT_WHOLE_ALLOC_SPACE,
+	HT_WHOLE_INUSE_OBJECTS,
+	HT_WHOLE_INUSE_SPACE,
+	HT_WHOLE_PEAK_OBJECTS,
+	HT_WHOLE_PEAK_SPACE,
+	HT_WHOLE_OWN_PEAK_OBJECTS, /* the stack's own maximum of bytes */
+	HT_WHOLE_OWN_PEAK_SPACE,
+	HT_WHOLE_LEAKED_OBJECTS,
+	HT_WHOLE_LEAKED_SPACE,
+	HT_WHOLE_TEMPORARY_OBJECTS,
+	HT_WHOLE_TEMPORARY_SPACE,
+	HT_WHOLE_LIFETIME, /* sum over its blocks, those not freed up to the end; ns */
+	HT_WHOLE_COUNT,
+};
 struct ht_profile {
+	const char *command; /* one line, "" unknown */
+	uint32_t pid;
+	/* Live bytes over time, in order of time, with the peak among them; empty unless asked for. */
+	const struct ht_profile_point *points;
+	size_t point_count, peak_point;
 	const struct ht_profile_type *types;
 	size_t type_count;
 	const char *default_type;

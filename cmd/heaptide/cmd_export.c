@@ -3,26 +3,56 @@
  * each is a struct of functions in a folder of its own, and knows nothing of traces.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
-#include "facts.h"
+#include "csv_profile.h"
+#include "dhat.h"
 #include "folded.h"
+#include "gperftools.h"
+#include "massif.h"
 #include "output.h"
 #include "pprof.h"
 #include "reading.h"
+#include "source_text.h"
+#include "speedscope.h"
 
-static const struct ht_exporter *const exporters[] = {&ht_exporter_pprof, &ht_exporter_folded};
-static const char *const format_names[] = {"pprof", "folded", NULL};
+enum { CURVE_SLICES = 80 }; /* of formats that show live bytes over time */
+
+static const struct ht_exporter *const exporters[] = {
+    &ht_exporter_pprof,	 &ht_exporter_folded, &ht_exporter_speedscope,
+    &ht_exporter_dhat, &ht_exporter_massif, &ht_exporter_gperftools,
+    &ht_exporter_csv,
+};
+static const char *const format_names[] = {"pprof", "folded", "speedscope", "dhat",
+					   "massif", "gperftools", "csv", NULL};
 static const char *const profile_names[] = {"heap", "allocs", "peak", "leaked", "temporary", NULL};
 
 static struct {
 	int format, profile;
-	bool format_given;
-	uint64_t temporary;
+	bool format_given, profile_given;
+	unsigned labels;
 	const char *output;
-} settings = {.temporary = 1};
+} settings;
+
+static int parse_labels(void *value, const char *text, struct ht_diag *d)
+{
+	static const char *const names[] = {"thread", "process", "size", NULL};
+	static const unsigned bits[] = {HT_LABEL_THREAD, HT_LABEL_PROCESS, HT_LABEL_SIZE};
+	unsigned *labels = value;
+	*labels = 0;
+	for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+		size_t n = strcspn(at, ","), i = 0;
+		while (names[i] && (strlen(names[i]) != n || memcmp(names[i], at, n)))
+			i++;
+		if (!names[i])
+			return ht_fail(d, HT_ERR_USAGE, "unknown label '%.*s': thread, process or size", (int)n, at);
+		*labels |= bits[i];
+	}
+	return 0;
+}
 
 static const struct ht_option options[] = {
     {.name = "format",
@@ -30,26 +60,28 @@ static const struct ht_option options[] = {
      .value = &settings.format,
      .given = &settings.format_given,
      .choices = format_names,
-     .help = "pprof: for `go tool pprof`; folded: a stack a line, for flame graphs"},
+     .argument = "FORMAT",
+     .help = "pprof, folded, speedscope, dhat, massif, gperftools or csv"},
     {.name = "profile",
      .kind = HT_OPTION_CHOICE,
      .value = &settings.profile,
+     .given = &settings.profile_given,
      .choices = profile_names,
      .argument = "WHICH",
-     .help = "heap, allocs, peak, leaked or temporary",
+     .help = "heap, allocs, peak, leaked or temporary; the last four carry all",
      .fallback = "heap"},
+    {.name = "labels",
+     .kind = HT_OPTION_CUSTOM,
+     .value = &settings.labels,
+     .parse = parse_labels,
+     .argument = "LIST",
+     .help = "pprof: tell stacks apart by thread,process,size"},
     {.name = "output",
      .letter = 'o',
      .kind = HT_OPTION_STRING,
      .value = &settings.output,
      .argument = "FILE",
      .help = "the file to write; its end chooses the format when --format does not"},
-    {.name = "temporary",
-     .kind = HT_OPTION_NUMBER,
-     .value = &settings.temporary,
-     .argument = "N",
-     .help = "temporary: freed after at most N other allocations of its thread",
-     .fallback = "1"},
     {0},
 };
 static const struct ht_option *const tables[] = {
@@ -71,24 +103,69 @@ static int choose_format(struct ht_diag *d)
 			return 0;
 		}
 	}
-	return ht_fail(d, HT_ERR_USAGE, "export: needs --format=pprof or --format=folded");
+	return ht_fail(d, HT_ERR_USAGE, "export: needs --format (pprof, folded, speedscope, ...)");
 }
 
-static int write_profile(const struct ht_analysis *a, const char *path, struct ht_diag *d)
+static int check(const struct ht_exporter *x, struct ht_diag *d)
 {
-	const struct ht_exporter *x = exporters[settings.format];
-	struct ht_output out;
-	size_t index;
-	if (!settings.output && isatty(STDOUT_FILENO) && !strcmp(x->name, "pprof"))
+	if (x->whole && settings.profile_given)
+		return ht_fail(d, HT_ERR_USAGE, "--profile: a %s file carries all numbers at once",
+			       x->name);
+	if (settings.labels && strcmp(x->name, "pprof"))
+		return ht_fail(d, HT_ERR_USAGE, "--labels: a %s file has no labels", x->name);
+	if (x->binary && !settings.output && isatty(STDOUT_FILENO))
 		return ht_fail(d, HT_ERR_USAGE,
 			       "export: a %s file is not for terminals: name a file with -o",
 			       x->name);
+	return 0;
+}
+
+/* With --source-root the profile names the files there: its readers look for them where it says. */
+static void move_sources(struct ht_profile *p, struct ht_profile_function *functions, char **places)
+{
+	for (size_t i = 0; i < p->function_count; i++) {
+		functions[i] = p->functions[i];
+		bool known = i && !strcmp(functions[i].file, p->functions[i - 1].file);
+		places[i] = known ? NULL : ht_source_place(ht_symbol_settings.source_root, functions[i].file);
+		if (known)
+			functions[i].file = functions[i - 1].file;
+		else if (places[i])
+			functions[i].file = places[i];
+	}
+	p->functions = functions;
+}
+
+static int write_profile(const struct ht_exporter *x, const struct ht_profile *built, size_t index, int fd,
+			 struct ht_diag *d)
+{
+	struct ht_profile p = *built;
+	struct ht_profile_function *functions = ht_xcalloc(p.function_count, sizeof(*functions));
+	char **places = ht_xcalloc(p.function_count, sizeof(*places));
+	if (ht_symbol_settings.source_root)
+		move_sources(&p, functions, places);
+	int r = x->write_profile(&p, index, fd, d);
+	for (size_t i = 0; i < p.function_count; i++)
+		free(places[i]);
+	free(places);
+	free(functions);
+	return r;
+}
+
+static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
+{
+	const struct ht_exporter *x = exporters[settings.format];
+	static const char *const made_by[] = {"made by: heaptide " HT_VERSION " (" HT_COMMIT ")"};
+	struct ht_output out;
+	size_t index;
+	if (a->sample_bytes && settings.profile == HT_PROFILE_TEMPORARY)
+		return ht_fail(d, HT_ERR_USAGE, "%s: which blocks were temporary cannot be told from a sample", path);
 	int r = ht_output_open(&out, settings.output, path, d);
 	if (r)
 		return r;
-	const struct ht_profile *p =
-	    ht_analysis_profile(a, (enum ht_profile_kind)settings.profile, NULL, 0, &index);
-	r = x->write_profile(p, index, out.fd, d);
+	const struct ht_profile *p = ht_analysis_profile(
+	    a, x->whole ? HT_PROFILE_WHOLE : (enum ht_profile_kind)settings.profile, made_by,
+	    HT_ARRAY_SIZE(made_by), &index);
+	r = write_profile(x, p, index, out.fd, d);
 	ht_profile_free(p);
 	if (r) {
 		ht_output_abandon(&out);
@@ -99,8 +176,6 @@ static int write_profile(const struct ht_analysis *a, const char *path, struct h
 
 static int run(int argc, char **argv)
 {
-	struct ht_trace *t;
-	struct ht_analysis *a = NULL;
 	struct ht_analysis_options o;
 	struct ht_diag d = {0};
 	(void)argc;
@@ -108,30 +183,23 @@ static int run(int argc, char **argv)
 		ht_hint(&d, "`heaptide export --format=pprof -o heap.pb.gz %s`", argv[0]);
 		return ht_give_up(HT_ERR_USAGE, &d);
 	}
-	int status = ht_reading_open(&t, argv[0]);
-	if (status)
-		return status;
+	const struct ht_exporter *x = exporters[settings.format];
+	if (check(x, &d))
+		return ht_give_up(HT_ERR_USAGE, &d);
 	ht_analysis_options_init(&o);
 	o.sites = true;
 	o.symbols = true;
-	o.temporary = settings.temporary;
-	o.series_buckets = 0;
-	int r = ht_reading_options(t, &o, &d);
-	status = r ? ht_give_up(r, &d) : ht_reading_analyze(&a, t, &o);
-	if (!status) {
-		r = write_profile(a, argv[0], &d);
-		status = r ? ht_give_up(r, &d) : ht_reading_status(t);
-		ht_analysis_free(a);
-	}
-	ht_trace_close(t);
-	return status;
+	o.lifetimes = x->whole;
+	o.labels = settings.labels;
+	o.series_buckets = x->whole ? CURVE_SLICES : 0;
+	return ht_reading_run(argv[0], &o, show);
 }
 
 const struct ht_command ht_cmd_export = {
     .name = "export",
     .purpose = HT_PURPOSE_EXPORT,
     .arguments = "TRACE",
-    .summary = "write a profile for pprof or flame graphs",
+    .summary = "write a profile for pprof, flame graphs, speedscope, valgrind's viewers",
     .options = tables,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -9,17 +9,10 @@
 #include "command.h"
 #include "facts.h"
 #include "reading.h"
+#include "result.h"
 #include "text.h"
 
-static struct {
-	bool json;
-} settings;
-
-static const struct ht_option options[] = {
-    {.name = "json", .kind = HT_OPTION_FLAG, .value = &settings.json, .help = "print JSON"},
-    {0},
-};
-static const struct ht_option *const tables[] = {options, ht_range_options, NULL};
+static const struct ht_option *const tables[] = {ht_result_options, ht_range_options, NULL};
 
 static void emit_command(struct ht_emitter *e, const struct ht_trace *t)
 {
@@ -167,12 +160,12 @@ static void print_images(struct ht_emitter *e, const struct ht_analysis *a)
 	static const struct ht_column columns[] = {
 	    {.key = "pid", .heading = "pid"},
 	    {.key = "argv0", .heading = "program", .flags = HT_COLUMN_LEFT | HT_COLUMN_FLEX},
-	    {.key = "start", .heading = "start"},
-	    {.key = "end", .heading = "end"},
-	    {.key = "allocs", .heading = "allocations"},
-	    {.key = "peak", .heading = "own peak"},
-	    {.key = "leaked", .heading = "not freed"},
-	    {.key = "exit", .heading = "end of it", .flags = HT_COLUMN_LEFT, .widest = 30},
+	    {.key = "start_ns", .heading = "start"},
+	    {.key = "end_ns", .heading = "end"},
+	    {.key = "allocations", .heading = "allocations"},
+	    {.key = "own_peak_live_bytes", .heading = "own peak"},
+	    {.key = "end_live_bytes", .heading = "not freed"},
+	    {.key = "exit_status", .heading = "end of it", .flags = HT_COLUMN_LEFT, .widest = 30},
 	    {0}};
 	ht_emit_text(e, "\n");
 	ht_emit_table(e, "images", columns);
@@ -271,39 +264,30 @@ static void print_text(struct ht_emitter *e, const struct ht_analysis *a, const 
 	ht_buf_release(&clean);
 }
 
+static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
+{
+	struct ht_result r;
+	int code = ht_result_open(&r, "heaptide.info/1", path, d);
+	if (code)
+		return code;
+	if (r.e.format == HT_EMIT_JSON)
+		print_json(&r.e, a);
+	else if (r.e.format == HT_EMIT_CSV)
+		print_images(&r.e, a);
+	else
+		print_text(&r.e, a, path);
+	return ht_result_close(&r, d);
+}
+
 static int run(int argc, char **argv)
 {
-	struct ht_trace *t;
-	struct ht_analysis *a = NULL;
 	struct ht_analysis_options o;
-	struct ht_diag d = {0};
+	struct ht_diag d;
 	(void)argc;
-	int status = ht_reading_open(&t, argv[0]);
-	if (status)
-		return status;
+	if (ht_result_check(&d))
+		return ht_give_up(HT_ERR_USAGE, &d);
 	ht_analysis_options_init(&o);
-	o.sites = false;
-	o.symbols = false;
-	o.series_buckets = 0;
-	int r = ht_reading_options(t, &o, &d);
-	status = r ? ht_give_up(r, &d) : ht_reading_analyze(&a, t, &o);
-	if (!status) {
-		struct ht_output out;
-		struct ht_emitter e;
-		ht_output_open(&out, NULL, NULL, &d);
-		ht_emit_begin(&e, settings.json ? HT_EMIT_JSON : HT_EMIT_TEXT, &out,
-			      "heaptide.info/1");
-		if (settings.json)
-			print_json(&e, a);
-		else
-			print_text(&e, a, argv[0]);
-		ht_emit_end(&e);
-		r = ht_output_close(&out, &d);
-		status = r ? ht_give_up(r, &d) : ht_reading_status(t);
-		ht_analysis_free(a);
-	}
-	ht_trace_close(t);
-	return status;
+	return ht_reading_run(argv[0], &o, show);
 }
 
 const struct ht_command ht_cmd_info = {

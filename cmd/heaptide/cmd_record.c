@@ -14,6 +14,7 @@
 #include "record_run.h"
 #include "record_settings.h"
 #include "record_summary.h"
+#include "symbolize_trace.h"
 
 enum { CANNOT_START = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
 
@@ -79,6 +80,18 @@ static int status_of(int wait_status)
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
+/* The target's output is out, its status known: what fails here is said, and changes neither. */
+static void symbolize(const struct ht_recording *r)
+{
+	struct ht_stored_result stored;
+	struct ht_diag d = {0};
+	if (ht_symbolize_trace(r->path, false, &stored, &d)) {
+		ht_message(&d);
+		ht_warn("%s: has no symbols: `heaptide symbolize` adds them", r->path);
+	}
+	ht_stored_result_release(&stored);
+}
+
 /* After the run: says what there is to say and returns what record returns. */
 static int conclude(const struct ht_recording *r)
 {
@@ -89,9 +102,12 @@ static int conclude(const struct ht_recording *r)
 		return exec_failed(r);
 	if (!ht_record_settings.quiet)
 		ht_record_complaints(r);
-	if (r->has_result && !r->result.attached)
+	const bool recorded = r->has_result && r->result.attached;
+	if (r->has_result && !recorded)
 		unlink(r->path);
-	else if (!ht_record_settings.quiet && r->has_result)
+	if (recorded && ht_record_settings.symbolize)
+		symbolize(r);
+	if (recorded && !ht_record_settings.quiet)
 		ht_record_summary(r);
 	if (ht_record_settings.strict && !ht_record_complete(r))
 		return CANNOT_START;

@@ -48,6 +48,9 @@ extern const struct ht_command ht_cmd_dump;
 extern const struct ht_command ht_cmd_verify;
 extern const struct ht_command ht_cmd_doctor;
 extern const struct ht_command ht_cmd_export;
+extern const struct ht_command ht_cmd_diff;
+extern const struct ht_command ht_cmd_check;
+extern const struct ht_command ht_cmd_symbolize;
 
 /* --- for every command -------------------------------------------------------------------- */
 

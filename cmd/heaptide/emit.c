@@ -11,6 +11,7 @@
 
 #include "emit_table.h"
 #include "text.h"
+#include "utf8.h"
 
 static struct ht_buf *buf(struct ht_emitter *e)
 {
@@ -18,27 +19,6 @@ static struct ht_buf *buf(struct ht_emitter *e)
 }
 
 /* --- values ------------------------------------------------------------------------------- */
-
-static void json_string(struct ht_buf *out, const char *s)
-{
-	size_t n = strlen(s);
-	ht_buf_byte(out, '"');
-	while (n) {
-		uint32_t c;
-		size_t len = ht_text_next(s, n, &c);
-		if (c == '"' || c == '\\')
-			ht_buf_printf(out, "\\%c", (char)c);
-		else if (c < 0x20 || c == 0x7f)
-			ht_buf_printf(out, "\\u%04x", c);
-		else if (c == 0xfffd)
-			ht_buf_append(out, "\xef\xbf\xbd", 3);
-		else
-			ht_buf_append(out, s, len);
-		s += len;
-		n -= len;
-	}
-	ht_buf_byte(out, '"');
-}
 
 static void json_frame(struct ht_buf *out, const struct ht_emit_frame *f)
 {
@@ -77,6 +57,9 @@ void ht_value_json(struct ht_buf *out, const struct ht_value *v)
 	case HT_VALUE_UTC:
 		ht_buf_printf(out, "%llu", (unsigned long long)v->n);
 		break;
+	case HT_VALUE_SIGNED:
+		ht_buf_printf(out, "%lld", (long long)v->n);
+		break;
 	case HT_VALUE_SHARE:
 	case HT_VALUE_REAL:
 		if (isfinite(v->real))
@@ -88,7 +71,7 @@ void ht_value_json(struct ht_buf *out, const struct ht_value *v)
 		ht_buf_printf(out, v->n ? "true" : "false");
 		break;
 	case HT_VALUE_STRING:
-		json_string(out, v->string);
+		ht_json_string(out, v->string);
 		break;
 	case HT_VALUE_HEX:
 		ht_buf_printf(out, "\"0x%llx\"", (unsigned long long)v->n);
@@ -99,6 +82,12 @@ void ht_value_json(struct ht_buf *out, const struct ht_value *v)
 			ht_buf_printf(out, "%s", i ? ", " : "");
 			json_frame(out, &v->frames[i]);
 		}
+		ht_buf_byte(out, ']');
+		break;
+	case HT_VALUE_COUNTS:
+		ht_buf_byte(out, '[');
+		for (size_t i = 0; i < v->count; i++)
+			ht_buf_printf(out, "%s%llu", i ? "," : "", (unsigned long long)v->counts[i]);
 		ht_buf_byte(out, ']');
 		break;
 	}
@@ -146,6 +135,9 @@ void ht_value_text(struct ht_buf *out, const struct ht_value *v)
 	case HT_VALUE_SHARE:
 		t = ht_text_share(v->real);
 		break;
+	case HT_VALUE_SIGNED:
+		snprintf(t.s, sizeof(t.s), "%lld", (long long)v->n);
+		break;
 	case HT_VALUE_REAL:
 		snprintf(t.s, sizeof(t.s), "%.3g", v->real);
 		break;
@@ -160,6 +152,9 @@ void ht_value_text(struct ht_buf *out, const struct ht_value *v)
 		return;
 	case HT_VALUE_FRAMES:
 		frames_text(out, v, " ← ");
+		return;
+	case HT_VALUE_COUNTS:
+		ht_text_sparkline(out, v->counts, v->count, v->count);
 		return;
 	}
 	ht_buf_printf(out, "%s", t.s);
@@ -207,6 +202,10 @@ static void csv_value(struct ht_buf *out, const struct ht_value *v)
 		csv_string(out, (char *)joined.data);
 		ht_buf_release(&joined);
 		break;
+	case HT_VALUE_COUNTS:
+		for (size_t i = 0; i < v->count; i++)
+			ht_buf_printf(out, "%s%llu", i ? ";" : "", (unsigned long long)v->counts[i]);
+		break;
 	default:
 		ht_value_json(out, v);
 	}
@@ -223,7 +222,7 @@ static void json_key(struct ht_emitter *e, const char *key)
 	if (e->depth || key)
 		ht_buf_printf(b, "\n%*s", 2 * (e->depth + 1), "");
 	if (key) {
-		json_string(b, key);
+		ht_json_string(b, key);
 		ht_buf_printf(b, ": ");
 	}
 }
@@ -328,8 +327,8 @@ void ht_emit_item(struct ht_emitter *e, const char *key, const char *label, stru
 
 static bool column_shown(const struct ht_emitter *e, const struct ht_column *c)
 {
-	return !(c->flags &
-		 (e->format == HT_EMIT_TEXT ? HT_COLUMN_DATA_ONLY : HT_COLUMN_TEXT_ONLY));
+	return !(c->flags & (e->format == HT_EMIT_TEXT ? HT_COLUMN_DATA_ONLY : HT_COLUMN_TEXT_ONLY)) &&
+	       (e->estimates || !(c->flags & HT_COLUMN_ESTIMATE));
 }
 
 void ht_emit_table(struct ht_emitter *e, const char *key, const struct ht_column *columns)

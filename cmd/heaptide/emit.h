@@ -33,6 +33,7 @@ enum ht_value_kind {
 	HT_VALUE_OMIT, /* no key; an empty cell */
 	HT_VALUE_COUNT,
 	HT_VALUE_NUMBER, /* written as it is: pids, line numbers, versions */
+	HT_VALUE_SIGNED, /* n is an int64_t */
 	HT_VALUE_BYTES,
 	HT_VALUE_NS,
 	HT_VALUE_UTC,	/* nanoseconds of the epoch */
@@ -42,6 +43,7 @@ enum ht_value_kind {
 	HT_VALUE_STRING,
 	HT_VALUE_HEX,	 /* an address: "0x1f" */
 	HT_VALUE_FRAMES, /* leaf first */
+	HT_VALUE_COUNTS, /* numbers in a row; a sparkline in text */
 };
 struct ht_value {
 	enum ht_value_kind kind;
@@ -50,8 +52,9 @@ struct ht_value {
 		double real;
 		const char *string;
 		const struct ht_emit_frame *frames;
+		const uint64_t *counts;
 	};
-	size_t count; /* FRAMES */
+	size_t count; /* FRAMES, COUNTS */
 };
 
 static inline struct ht_value ht_null(void)
@@ -69,6 +72,10 @@ static inline struct ht_value ht_count(uint64_t n)
 static inline struct ht_value ht_number(uint64_t n)
 {
 	return (struct ht_value){.kind = HT_VALUE_NUMBER, .n = n};
+}
+static inline struct ht_value ht_signed(int64_t n)
+{
+	return (struct ht_value){.kind = HT_VALUE_SIGNED, .n = (uint64_t)n};
 }
 static inline struct ht_value ht_bytes(uint64_t n)
 {
@@ -114,6 +121,11 @@ static inline struct ht_value ht_frames(const struct ht_emit_frame *f, size_t n)
 	return (struct ht_value){.kind = HT_VALUE_FRAMES, .frames = f, .count = n};
 }
 
+static inline struct ht_value ht_counts(const uint64_t *counts, size_t n)
+{
+	return (struct ht_value){.kind = HT_VALUE_COUNTS, .counts = counts, .count = n};
+}
+
 /* How a value reads in text: appended, clean. */
 void ht_value_text(struct ht_buf *out, const struct ht_value *v);
 void ht_value_json(struct ht_buf *out, const struct ht_value *v);
@@ -125,6 +137,7 @@ enum ht_column_flag {
 	HT_COLUMN_KEEP_END = 4,	  /* cut at its beginning */
 	HT_COLUMN_DATA_ONLY = 8,  /* JSON and CSV */
 	HT_COLUMN_TEXT_ONLY = 16, /* text */
+	HT_COLUMN_ESTIMATE = 32,  /* only where the numbers are estimates */
 };
 struct ht_column {
 	const char *key, *heading; /* key NULL ends the table of columns */
@@ -149,6 +162,7 @@ struct ht_emitter {
 	size_t cell_count, cell_cap;
 	char group[40]; /* JSON: open dotted prefix of the current row */
 	bool any_table;
+	bool estimates; /* the numbers are; set before the first table */
 };
 
 void ht_emit_begin(struct ht_emitter *e, enum ht_emit_format format, struct ht_output *out,

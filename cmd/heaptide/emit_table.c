@@ -25,7 +25,8 @@ static size_t max_size(size_t a, size_t b)
 static void measure(struct layout *l, const struct ht_emitter *e)
 {
 	for (size_t i = 0; i < e->column_count && l->count < MAX_COLUMNS; i++)
-		if (!(e->columns[i].flags & HT_COLUMN_DATA_ONLY))
+		if (!(e->columns[i].flags & HT_COLUMN_DATA_ONLY) &&
+		    (e->estimates || !(e->columns[i].flags & HT_COLUMN_ESTIMATE)))
 			l->columns[l->count++] = &e->columns[i];
 	size_t flex = l->count, total = 0;
 	for (size_t c = 0; c < l->count; c++) {

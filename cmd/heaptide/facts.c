@@ -180,9 +180,51 @@ static void emit_lost(struct ht_emitter *e, const struct ht_trace *t)
 	ht_emit_close(e);
 }
 
+void ht_emit_sampled(struct ht_emitter *e, const struct ht_analysis *a)
+{
+	if (!a->sample_bytes) {
+		ht_emit_json(e, "sampled", ht_null());
+		return;
+	}
+	ht_emit_object(e, "sampled");
+	ht_emit_json(e, "rate", ht_bytes(a->sample_bytes));
+	ht_emit_json(e, "samples", ht_count(a->samples));
+	ht_emit_close(e);
+}
+
+void ht_say_sampled(struct ht_emitter *e, const struct ht_analysis *a)
+{
+	if (!a->sample_bytes)
+		return;
+	ht_emit_text(e, "sampled: one per %s allocated, %s samples; ", ht_text_bytes(a->sample_bytes).s,
+		     ht_text_count(a->samples).s);
+	ht_emit_text(e, "numbers are estimates, ± one standard error");
+	ht_emit_newline(e);
+}
+
+/* What the totals' estimates may be off by. */
+static void emit_errors(struct ht_emitter *e, const struct ht_counters *c)
+{
+	static const struct {
+		const char *key;
+		enum ht_spread_of of;
+	} all[] = {
+	    {"allocations_stderr", HT_SPREAD_ALLOCS},
+	    {"frees_stderr", HT_SPREAD_FREES},
+	    {"allocated_bytes_stderr", HT_SPREAD_BYTES},
+	    {"peak_live_bytes_stderr", HT_SPREAD_PEAK_BYTES},
+	    {"peak_live_objects_stderr", HT_SPREAD_PEAK_OBJECTS},
+	    {"end_live_bytes_stderr", HT_SPREAD_LEAKED_BYTES},
+	    {"end_live_objects_stderr", HT_SPREAD_LEAKED_OBJECTS},
+	};
+	for (size_t i = 0; i < HT_ARRAY_SIZE(all); i++)
+		ht_emit_json(e, all[i].key, ht_real(ht_counters_stderr(c, all[i].of)));
+}
+
 void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 {
 	const struct ht_totals *n = &a->totals;
+	ht_emit_sampled(e, a);
 	emit_events(e, &n->events);
 	ht_emit_json(e, "allocations", ht_count(n->c.allocs));
 	ht_emit_json(e, "frees", ht_count(n->c.frees));
@@ -192,7 +234,9 @@ void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_json(e, "peak_time_ns", n->has_peak ? ht_ns(n->peak_time_ns) : ht_null());
 	ht_emit_json(e, "end_live_bytes", ht_bytes(n->c.leaked_bytes));
 	ht_emit_json(e, "end_live_objects", ht_count(n->c.leaked_objects));
-	ht_emit_json(e, "temporary", ht_count(n->c.temporary));
+	if (a->sample_bytes)
+		emit_errors(e, &n->c);
+	ht_emit_json(e, "temporary", a->sample_bytes ? ht_null() : ht_count(n->c.temporary));
 	ht_emit_json(e, "max_rss_bytes", a->has_rss ? ht_bytes(a->max_rss_bytes) : ht_null());
 	emit_lost(e, a->trace);
 	ht_emit_json(e, "foreign_frees", ht_count(n->foreign_frees));

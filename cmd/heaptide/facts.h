@@ -37,6 +37,10 @@ struct ht_phrase {
 };
 struct ht_phrase ht_phrase_exit(int wait_status);
 
+/* Which share of the allocations is in the trace: "sampled": {rate, samples}, or null. JSON alone. */
+void ht_emit_sampled(struct ht_emitter *e, const struct ht_analysis *a);
+/* The same as a line of text; nothing when all are. */
+void ht_say_sampled(struct ht_emitter *e, const struct ht_analysis *a);
 /* The totals' keys, into the object that is open; JSON alone. */
 void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a);
 /* Text: one line that starts with the label, of frees that ended no block of their image or that nobody saw. Nothing

@@ -11,7 +11,7 @@
 
 static const struct ht_command *const commands[] = {
     &ht_cmd_record, &ht_cmd_report, &ht_cmd_info,   &ht_cmd_dump,
-    &ht_cmd_export, &ht_cmd_doctor, &ht_cmd_verify, NULL,
+    &ht_cmd_export, &ht_cmd_symbolize, &ht_cmd_doctor, &ht_cmd_verify, &ht_cmd_diff, &ht_cmd_check, NULL,
 };
 
 static const struct ht_command *find_command(const char *name)
@@ -41,7 +41,7 @@ static int unknown_command(const char *name)
 static int print_version(void)
 {
 	printf("heaptide %s (commit %s)\n", HT_VERSION, HT_COMMIT);
-	printf("reads traces of format version 1 to %d\n", HT_TRACE_VERSION);
+	printf("reads traces of format version %d\n", HT_TRACE_VERSION);
 	printf("libraries: %s\n", HT_LIBRARIES);
 	return 0;
 }

@@ -117,6 +117,7 @@ static int set_value(const struct ht_option *o, const char *text, struct ht_diag
 		*(const char **)o->value = text;
 		break;
 	case HT_OPTION_LIST:
+	case HT_OPTION_FILES:
 		list_add(o->value, text);
 		break;
 	case HT_OPTION_NUMBER:
@@ -291,10 +292,15 @@ int ht_options_parse(const struct ht_option *const *tables, int argc, char **arg
 		     bool stop_at_argument, struct ht_diag *d)
 {
 	struct walk w = {.tables = tables, .argc = argc, .argv = argv, .d = d};
+	const struct ht_option *files = NULL;
 	int kept = 0;
 	bool ended = false;
 	while (w.at < argc) {
 		char *a = argv[w.at++];
+		if (!ended && files && (a[0] != '-' || !a[1])) {
+			list_add(files->value, a);
+			continue;
+		}
 		if (ended || a[0] != '-' || !a[1]) {
 			argv[kept++] = a;
 			ended |= stop_at_argument;
@@ -307,6 +313,9 @@ int ht_options_parse(const struct ht_option *const *tables, int argc, char **arg
 		int r = a[1] == '-' ? long_option(&w, a + 2) : short_options(&w, a + 1);
 		if (r)
 			return r;
+		files = a[1] == '-' ? find_name(tables, a + 2, strcspn(a + 2, "=")) : NULL;
+		if (files && files->kind != HT_OPTION_FILES)
+			files = NULL;
 	}
 	argv[kept] = NULL;
 	return kept;

@@ -31,6 +31,7 @@ enum ht_option_kind {
 	HT_OPTION_ONOFF,    /* bool *: on or off */
 	HT_OPTION_STRING,   /* const char ** */
 	HT_OPTION_LIST,	    /* struct ht_string_list *: repeatable */
+	HT_OPTION_FILES,    /* struct ht_string_list *: its value and the arguments up to the next option */
 	HT_OPTION_NUMBER,   /* uint64_t *: decimal, min <= n <= max when max is not 0 */
 	HT_OPTION_SIZE,	    /* uint64_t *: 4096, 64K, 1.5M; same bounds */
 	HT_OPTION_TIME,	    /* struct ht_time_value *: 250us, 3.2s, 40% */
@@ -82,17 +83,19 @@ struct ht_selection_settings {
 	uint64_t process; /* pid, 0 = all */
 	const char *focus, *ignore, *hide, *module, *allocators;
 	uint64_t min_size, max_size;
+	const char *region, *task;
+	uint64_t temporary; /* N of what counts as temporary */
 };
 extern struct ht_selection_settings ht_selection_settings;
 extern const struct ht_option ht_range_options[];  /* from, to, thread, process */
-extern const struct ht_option ht_moment_options[]; /* at */
+extern const struct ht_option ht_moment_options[]; /* at, temporary */
 extern const struct ht_option
-    ht_filter_options[]; /* focus, ignore, hide, allocators, module, min-size, max-size */
+    ht_filter_options[]; /* focus, ignore, hide, allocators, module, min-size, max-size, region, task */
 
 struct ht_symbol_settings {
 	const char *sysroot, *source_root;
 	struct ht_string_list debug_dirs;
-	bool no_inline;
+	bool no_inline, debuginfod, no_cache;
 	int demangle; /* enum ht_demangle */
 };
 extern struct ht_symbol_settings ht_symbol_settings;

@@ -4,7 +4,7 @@
  */
 #include "options.h"
 
-struct ht_selection_settings ht_selection_settings = {.max_size = UINT64_MAX};
+struct ht_selection_settings ht_selection_settings = {.max_size = UINT64_MAX, .temporary = 1};
 
 const struct ht_option ht_range_options[] = {
     {.name = "", .kind = HT_OPTION_HEADING, .help = "What is looked at:"},
@@ -40,6 +40,12 @@ const struct ht_option ht_moment_options[] = {
      .argument = "T|peak|end",
      .help = "the moment whose live blocks are shown",
      .fallback = "end"},
+    {.name = "temporary",
+     .kind = HT_OPTION_NUMBER,
+     .value = &ht_selection_settings.temporary,
+     .argument = "N",
+     .help = "temporary: freed after at most N other allocations of its thread",
+     .fallback = "1"},
     {0},
 };
 
@@ -83,6 +89,16 @@ const struct ht_option ht_filter_options[] = {
      .value = &ht_selection_settings.max_size,
      .argument = "SIZE",
      .help = "only blocks of at most this size"},
+    {.name = "region",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.region,
+     .argument = "NAME",
+     .help = "blocks allocated inside a region of heaptide.h with this name"},
+    {.name = "task",
+     .kind = HT_OPTION_STRING,
+     .value = &ht_selection_settings.task,
+     .argument = "NAME",
+     .help = "blocks allocated while their thread worked for a task of this type"},
     {0},
 };
 
@@ -115,7 +131,15 @@ const struct ht_option ht_symbol_options[] = {
      .kind = HT_OPTION_CHOICE,
      .value = &ht_symbol_settings.demangle,
      .choices = demangle_choices,
-     .help = "how C++ and Rust names are written",
+     .help = "how C++, Rust and D names are written",
      .fallback = "short"},
+    {.name = "debuginfod",
+     .kind = HT_OPTION_FLAG,
+     .value = &ht_symbol_settings.debuginfod,
+     .help = "fetch missing debug files from the servers in DEBUGINFOD_URLS"},
+    {.name = "no-symbol-cache",
+     .kind = HT_OPTION_FLAG,
+     .value = &ht_symbol_settings.no_cache,
+     .help = "read debug files anew and keep nothing of them"},
     {0},
 };

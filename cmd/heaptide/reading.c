@@ -53,6 +53,21 @@ static bool thread_exists(const struct ht_trace *t, const struct ht_selection *s
 	return false;
 }
 
+void ht_reading_symbols(struct ht_analysis_options *o)
+{
+	o->symbolize = (struct ht_symbolize_options){
+	    .sysroot = ht_symbol_settings.sysroot,
+	    .debug_dirs = ht_symbol_settings.debug_dirs.items,
+	    .debug_dir_count = ht_symbol_settings.debug_dirs.count,
+	    .source_root = ht_symbol_settings.source_root,
+	    .no_inline = ht_symbol_settings.no_inline,
+	    .demangle = (enum ht_demangle)ht_symbol_settings.demangle,
+	    .fetch = ht_symbol_settings.debuginfod,
+	    .cache = !ht_symbol_settings.no_cache,
+	};
+	o->progress = ht_progress;
+}
+
 int ht_reading_options(const struct ht_trace *t, struct ht_analysis_options *o, struct ht_diag *d)
 {
 	const struct ht_selection_settings *in = &ht_selection_settings;
@@ -75,17 +90,12 @@ int ht_reading_options(const struct ht_trace *t, struct ht_analysis_options *o, 
 	s->module = in->module;
 	s->min_size = in->min_size;
 	s->max_size = in->max_size;
-	o->symbolize = (struct ht_symbolize_options){
-	    .sysroot = ht_symbol_settings.sysroot,
-	    .debug_dirs = ht_symbol_settings.debug_dirs.items,
-	    .debug_dir_count = ht_symbol_settings.debug_dirs.count,
-	    .source_root = ht_symbol_settings.source_root,
-	    .no_inline = ht_symbol_settings.no_inline,
-	    .demangle = (enum ht_demangle)ht_symbol_settings.demangle,
-	};
+	s->region = in->region;
+	s->task = in->task;
+	ht_reading_symbols(o);
 	if (in->allocators)
 		o->allocators = in->allocators;
-	o->progress = ht_progress;
+	o->temporary = in->temporary;
 	if ((s->thread || s->process) && !thread_exists(t, s))
 		ht_warn("--thread, --process: nothing in this trace matches");
 	return 0;
@@ -97,6 +107,25 @@ int ht_reading_analyze(struct ht_analysis **a, struct ht_trace *t, struct ht_ana
 	int r = ht_analyze(a, t, o, &d);
 	ht_progress_end();
 	return r ? ht_give_up(r, &d) : 0;
+}
+
+int ht_reading_run(const char *path, struct ht_analysis_options *o, ht_reading_show *show)
+{
+	struct ht_trace *t;
+	struct ht_analysis *a = NULL;
+	struct ht_diag d = {0};
+	int status = ht_reading_open(&t, path);
+	if (status)
+		return status;
+	int r = ht_reading_options(t, o, &d);
+	status = r ? ht_give_up(r, &d) : ht_reading_analyze(&a, t, o);
+	if (!status) {
+		r = show(a, path, &d);
+		status = r ? ht_give_up(r, &d) : ht_reading_status(t);
+		ht_analysis_free(a);
+	}
+	ht_trace_close(t);
+	return status;
 }
 
 bool ht_reading_thread_selected(const struct ht_trace *t, const struct ht_selection *s,

@@ -112,7 +112,9 @@ const struct ht_option ht_record_options[] = {
 	{.name = "timestamps", .kind = HT_OPTION_CHOICE, S(timestamps), .choices = stamp_choices,
 	 ENV("TIMESTAMPS"), .help = "what takes a stamp of its own", .fallback = "alloc"},
 	{.name = "sample", .kind = HT_OPTION_SIZE, S(sample), .argument = "BYTES", ENV("SAMPLE"),
-	 .help = "one sample per BYTES allocated; 0: every allocation", .fallback = "0"},
+	 .max = 1ull << 40, .help = "one sample per BYTES allocated; 0: every allocation", .fallback = "0"},
+	{.name = "sample-seed", .kind = HT_OPTION_NUMBER, S(sample_seed), .argument = "N", ENV("SAMPLE_SEED"),
+	 .max = UINT64_MAX, .help = "choose the same samples again; 0: at random", .fallback = "0"},
 	{.name = "follow", .kind = HT_OPTION_CHOICE, S(follow), .choices = follow_choices, ENV("FOLLOW"),
 	 .help = "which processes COMMAND starts are recorded, too", .fallback = "all"},
 	{.name = "", .kind = HT_OPTION_HEADING, .help = "How:"},
@@ -141,10 +143,8 @@ const struct ht_option ht_record_options[] = {
 
 int ht_record_settings_check(struct ht_diag *d)
 {
-	if (ht_record_settings.sample)
-		return ht_fail(d, HT_ERR_USAGE, "--sample: sampling is not available in this version");
-	if (ht_record_settings.symbolize)
-		return ht_fail(d, HT_ERR_USAGE, "--symbolize: not available in this version");
+	if (ht_record_settings.symbolize && ht_record_settings.exec)
+		return ht_fail(d, HT_ERR_USAGE, "--symbolize: cannot be combined with --exec");
 	return 0;
 }
 
@@ -158,6 +158,8 @@ void ht_record_settings_collect(struct ht_collect_settings *out)
 		hook |= HT_OPT_FREE_STACKS;
 	if (s->on_full == HT_FULL_DROP)
 		hook |= HT_OPT_DROP;
+	if (s->sample) /* a stamp each: they are few, and may be far apart */
+		hook = (hook | HT_OPT_STAMP_EACH) & ~(uint32_t)HT_OPT_STAMP_COARSE;
 	if (s->self_check)
 		hook |= HT_OPT_SELF_CHECK;
 	*out = (struct ht_collect_settings){
@@ -168,6 +170,8 @@ void ht_record_settings_collect(struct ht_collect_settings *out)
 		.control_fd = -1,
 		.hook_options = hook,
 		.stack_depth = (uint32_t)s->stack_depth,
+		.sample_bytes = s->sample,
+		.sample_seed = s->sample_seed,
 		.follow = follow[s->follow],
 		.wait_all = s->wait == HT_WAIT_ALL,
 		.addresses = s->addresses,

@@ -117,6 +117,29 @@ struct ht_emit_frame ht_report_emit_frame(const struct ht_analysis *a, const str
 	};
 }
 
+const char *ht_report_symbols_kind(enum ht_symbols_kind kind)
+{
+	static const char *const kinds[] = {
+	    [HT_SYMBOLS_DWARF] = "dwarf",     [HT_SYMBOLS_SYMTAB] = "symtab",
+	    [HT_SYMBOLS_DYNSYM] = "dynsym",   [HT_SYMBOLS_NONE] = "none",
+	    [HT_SYMBOLS_MISSING] = "missing", [HT_SYMBOLS_MISMATCH] = "mismatch",
+	    [HT_SYMBOLS_BROKEN] = "broken",   [HT_SYMBOLS_LIMIT] = "limit",
+	};
+	return kind < HT_ARRAY_SIZE(kinds) ? kinds[kind] : NULL;
+}
+
+struct ht_value ht_report_spread(const struct ht_counters *c, enum ht_metric m)
+{
+	static const enum ht_spread_of of[HT_METRIC_COUNT] = {
+	    [HT_METRIC_PEAK] = HT_SPREAD_PEAK_BYTES,	 [HT_METRIC_LIVE] = HT_SPREAD_LIVE_BYTES,
+	    [HT_METRIC_BYTES] = HT_SPREAD_BYTES,	 [HT_METRIC_ALLOCS] = HT_SPREAD_ALLOCS,
+	    [HT_METRIC_LEAKED] = HT_SPREAD_LEAKED_BYTES,
+	};
+	if (!c->spread || m >= HT_METRIC_COUNT || m == HT_METRIC_TEMPORARY)
+		return ht_omit();
+	return ht_share(ht_counters_stderr(c, of[m]), (double)ht_counters_metric(c, m));
+}
+
 void ht_report_counter_cells(struct ht_emitter *e, const struct ht_counters *c)
 {
 	ht_emit_cell(e, ht_count(c->allocs));
@@ -132,7 +155,9 @@ void ht_report_counter_cells(struct ht_emitter *e, const struct ht_counters *c)
 							       : ht_null());
 	ht_emit_cell(e, ht_count(c->leaked_objects));
 	ht_emit_cell(e, ht_bytes(c->leaked_bytes));
-	ht_emit_cell(e, ht_count(c->temporary));
+	for (unsigned of = 0; of < HT_SPREAD_COUNT; of++)
+		ht_emit_cell(e, ht_real(ht_counters_stderr(c, of)));
+	ht_emit_cell(e, e->estimates ? ht_null() : ht_count(c->temporary));
 }
 
 size_t ht_report_limit(const struct ht_report *r, size_t n)

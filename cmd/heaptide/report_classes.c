@@ -1,6 +1,6 @@
 /*
- * report_classes: the views "threads", "sizes" and "lifetimes": small tables whose rows are there
- * anyway after the one read.
+ * report_classes: the views "threads" and "sizes": small tables whose rows are there anyway after the
+ * one read.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +9,14 @@
 #include "report.h"
 #include "text.h"
 
-enum { BAR = 24 };
-
-/* ████▌ of at most BAR columns, in eighths. */
-static void bar(char *out, size_t size, double share)
+void ht_report_bar(char *out, size_t size, double share)
 {
 	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-	int n = share > 0 ? (int)(share * BAR * 8 + 0.5) : 0;
+	int n = share > 0 ? (int)(share * HT_REPORT_BAR * 8 + 0.5) : 0;
 	size_t at = 0;
 	out[0] = '\0';
-	if (n > BAR * 8)
-		n = BAR * 8;
+	if (n > HT_REPORT_BAR * 8)
+		n = HT_REPORT_BAR * 8;
 	for (; n >= 8; n -= 8)
 		at += (size_t)snprintf(out + at, size - at, "█");
 	snprintf(out + at, size - at, "%s", eighths[n]);
@@ -54,8 +51,9 @@ static const struct ht_thread_totals **sorted_threads(const struct ht_analysis *
 	return list;
 }
 
-void ht_report_threads(struct ht_report *r)
+int ht_report_threads(struct ht_report *r, struct ht_diag *d)
 {
+	(void)d;
 	static const struct ht_column columns[] = {
 	    {.key = "tid", .heading = "tid"},
 	    {.key = "pid", .heading = "pid"},
@@ -90,9 +88,10 @@ void ht_report_threads(struct ht_report *r)
 		ht_emit_text(r->e, "and %s more threads (-n 0 shows all)\n",
 			     ht_text_count(count - shown).s);
 	free(list);
+	return 0;
 }
 
-/* --- sizes and lifetimes ------------------------------------------------------------------ */
+/* --- sizes -------------------------------------------------------------------------------- */
 
 /* "64 – 127 B" up to 1 KB, beyond in powers: "64 KB – 128 KB". */
 static void size_range(char *out, size_t n, const struct ht_size_class *c)
@@ -105,8 +104,9 @@ static void size_range(char *out, size_t n, const struct ht_size_class *c)
 		snprintf(out, n, "%s – %s", ht_text_bytes(c->min).s, ht_text_bytes(c->max).s);
 }
 
-void ht_report_sizes(struct ht_report *r)
+int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 {
+	(void)d;
 	static const struct ht_column columns[] = {
 	    {.key = "range", .heading = "requested", .flags = HT_COLUMN_TEXT_ONLY},
 	    {.key = "min", .flags = HT_COLUMN_DATA_ONLY},
@@ -121,7 +121,7 @@ void ht_report_sizes(struct ht_report *r)
 	    {.key = "temporary", .heading = "temporary"},
 	    {.key = "bar", .heading = "", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT},
 	    {0}};
-	char range[100], bars[4 * BAR + 8];
+	char range[100], bars[4 * HT_REPORT_BAR + 8];
 	uint64_t most = 0;
 	for (size_t i = 0; i < HT_SIZE_CLASSES; i++)
 		if (r->a->sizes[i].allocs > most)
@@ -132,7 +132,7 @@ void ht_report_sizes(struct ht_report *r)
 		if (!c->allocs)
 			continue;
 		size_range(range, sizeof(range), c);
-		bar(bars, sizeof(bars), (double)c->allocs / (double)most);
+		ht_report_bar(bars, sizeof(bars), (double)c->allocs / (double)most);
 		ht_emit_cell(r->e, ht_string(range));
 		ht_emit_cell(r->e, ht_bytes(c->min));
 		ht_emit_cell(r->e, ht_bytes(c->max));
@@ -143,52 +143,10 @@ void ht_report_sizes(struct ht_report *r)
 		ht_emit_cell(r->e, ht_bytes(c->live_bytes));
 		ht_emit_cell(r->e, ht_count(c->peak_objects));
 		ht_emit_cell(r->e, ht_bytes(c->peak_bytes));
-		ht_emit_cell(r->e, ht_count(c->temporary));
+		ht_emit_cell(r->e, r->a->sample_bytes ? ht_null() : ht_count(c->temporary));
 		ht_emit_cell(r->e, ht_string(bars));
 		ht_emit_row(r->e);
 	}
 	ht_emit_table_end(r->e, 0);
-}
-
-void ht_report_lifetimes(struct ht_report *r)
-{
-	static const struct ht_column columns[] = {
-	    {.key = "range", .heading = "freed after", .flags = HT_COLUMN_TEXT_ONLY},
-	    {.key = "min_ns", .flags = HT_COLUMN_DATA_ONLY},
-	    {.key = "max_ns", .flags = HT_COLUMN_DATA_ONLY},
-	    {.key = "frees", .heading = "blocks"},
-	    {.key = "share", .heading = "%", .flags = HT_COLUMN_TEXT_ONLY},
-	    {.key = "bytes", .heading = "bytes"},
-	    {.key = "bar", .heading = "", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT},
-	    {0}};
-	char range[100], bars[4 * BAR + 8];
-	uint64_t most = 0, sum = 0;
-	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
-		sum += r->a->lifetimes[i].frees;
-		if (r->a->lifetimes[i].frees > most)
-			most = r->a->lifetimes[i].frees;
-	}
-	ht_emit_table(r->e, "rows", columns);
-	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
-		const struct ht_lifetime_class *c = &r->a->lifetimes[i];
-		if (!c->frees)
-			continue;
-		if (c->min_ns == c->max_ns)
-			snprintf(range, sizeof(range), "%s", ht_text_ns(c->min_ns).s);
-		else
-			snprintf(range, sizeof(range), "%s – %s", ht_text_ns(c->min_ns).s,
-				 ht_text_ns(c->max_ns).s);
-		bar(bars, sizeof(bars), (double)c->frees / (double)most);
-		ht_emit_cell(r->e, ht_string(range));
-		ht_emit_cell(r->e, ht_ns(c->min_ns));
-		ht_emit_cell(r->e, ht_ns(c->max_ns));
-		ht_emit_cell(r->e, ht_count(c->frees));
-		ht_emit_cell(r->e, ht_share((double)c->frees, (double)sum));
-		ht_emit_cell(r->e, ht_bytes(c->bytes));
-		ht_emit_cell(r->e, ht_string(bars));
-		ht_emit_row(r->e);
-	}
-	ht_emit_table_end(r->e, 0);
-	ht_emit_text(r->e, "%s blocks were not freed\n",
-		     ht_text_count(r->a->totals.c.leaked_objects).s);
+	return 0;
 }

@@ -9,78 +9,21 @@
 #include "report.h"
 #include "text.h"
 
-enum { CHAIN = 3, MAX_STACK = 512 };
-
-/* A row as text names it: what was grouped, then what leads there. */
-static char *row_name(const struct ht_report *r, const struct ht_row *row)
-{
-	if (r->by == HT_BY_LINE || r->by == HT_BY_STACK ||
-	    (r->by == HT_BY_FUNCTION && row->function))
-		return ht_report_chain(r->a, row->node, r->by == HT_BY_FUNCTION ? 1 : CHAIN);
-	if (r->by == HT_BY_FUNCTION)
-		return ht_report_frame_name(row->frame);
-	const char *name = r->by == HT_BY_FILE ? row->file : row->module;
-	struct ht_buf b = {0};
-	ht_text_clean(&b, name && *name		? name
-			  : r->by == HT_BY_FILE ? "(file unknown)"
-						: "(no file)");
-	ht_buf_byte(&b, '\0');
-	return (char *)b.data;
-}
-
-static char *row_site(const struct ht_report *r, const struct ht_row *row)
-{
-	if (r->by == HT_BY_FILE || r->by == HT_BY_MODULE)
-		return ht_xstrdup("");
-	const struct ht_frame *f = row->frame;
-	return ht_report_site(row->file ? row->file : f->file, row->line, f->module);
-}
-
-static void stack_cell(const struct ht_report *r, const struct ht_row *row)
-{
-	static const struct ht_frame *frames[MAX_STACK];
-	static struct ht_emit_frame shown[MAX_STACK];
-	static char ids[MAX_STACK][2 * HT_BUILD_ID_MAX + 1];
-	if (r->e->format == HT_EMIT_TEXT) {
-		ht_emit_cell(r->e, ht_omit());
-		return;
-	}
-	size_t n = ht_stacks_expand(r->a->stacks, row->node, true, frames, MAX_STACK);
-	if (n > MAX_STACK)
-		n = MAX_STACK;
-	for (size_t i = 0; i < n; i++)
-		shown[i] = ht_report_emit_frame(r->a, frames[i], ids[i]);
-	ht_emit_cell(r->e, ht_frames(shown, n));
-}
-
 static void row_cells(const struct ht_report *r, size_t rank, const struct ht_row *row)
 {
 	struct ht_emitter *e = r->e;
-	bool grouped = r->by == HT_BY_FILE || r->by == HT_BY_MODULE;
-	bool unresolved = !row->function && !grouped;
-	char id[2 * HT_BUILD_ID_MAX + 1];
-	char *name = row_name(r, row), *site = row_site(r, row);
+	char *name = ht_report_row_name(r, row), *site = ht_report_row_site(r, row);
 	ht_emit_cell(e, ht_number(rank + 1));
 	ht_emit_cell(e, ht_string(name));
 	ht_emit_cell(e, ht_report_metric(&row->self, r->metric));
+	ht_emit_cell(e, ht_report_spread(&row->self, r->metric));
 	ht_emit_cell(e, ht_share((double)ht_counters_metric(&row->self, r->metric),
 				 (double)ht_counters_metric(&r->a->totals.c, r->metric)));
 	ht_emit_cell(e, ht_report_companion(&row->self, r->metric));
 	ht_emit_cell(e, ht_string(site));
 	free(name);
 	free(site);
-	ht_emit_cell(e, ht_string(row->function));
-	ht_emit_cell(e, ht_string(row->file));
-	ht_emit_cell(e, row->line ? ht_number(row->line) : ht_null());
-	ht_emit_cell(e, ht_string(row->module && *row->module ? row->module : NULL));
-	ht_emit_cell(e, ht_bool(row->inlined));
-	const char *build_id =
-	    unresolved ? ht_build_id_text(r->a->trace, row->frame->module_id, id) : "";
-	ht_emit_cell(e, unresolved ? ht_string(*build_id ? build_id : NULL) : ht_omit());
-	ht_emit_cell(e, unresolved ? ht_hex(row->frame->address) : ht_omit());
-	ht_emit_cell(e, unresolved ? ht_string(row->frame->reason) : ht_omit());
-	stack_cell(r, row);
-	ht_emit_cell(e, ht_count(row->stacks));
+	ht_report_name_cells(r, row);
 	ht_report_counter_cells(e, &row->self);
 	if (r->by == HT_BY_FUNCTION) {
 		ht_report_counter_cells(e, &row->self);
@@ -89,22 +32,9 @@ static void row_cells(const struct ht_report *r, size_t rank, const struct ht_ro
 	ht_emit_row(e);
 }
 
-#define NAME_COLUMNS                                                                               \
-	{.key = "function", .flags = HT_COLUMN_DATA_ONLY},                                         \
-	    {.key = "file", .flags = HT_COLUMN_DATA_ONLY},                                         \
-	    {.key = "line", .flags = HT_COLUMN_DATA_ONLY},                                         \
-	    {.key = "module", .flags = HT_COLUMN_DATA_ONLY},                                       \
-	    {.key = "inlined", .flags = HT_COLUMN_DATA_ONLY},                                      \
-	    {.key = "build_id", .flags = HT_COLUMN_DATA_ONLY},                                     \
-	    {.key = "address", .flags = HT_COLUMN_DATA_ONLY},                                      \
-	    {.key = "unresolved", .flags = HT_COLUMN_DATA_ONLY},                                   \
-	    {.key = "stack", .flags = HT_COLUMN_DATA_ONLY},                                        \
-	{                                                                                          \
-		.key = "stacks", .flags = HT_COLUMN_DATA_ONLY                                      \
-	}
-
-void ht_report_sites(struct ht_report *r)
+int ht_report_sites(struct ht_report *r, struct ht_diag *d)
 {
+	(void)d;
 	struct ht_column columns[] = {
 	    {.key = "rank", .flags = HT_COLUMN_TEXT_ONLY, .heading = ""},
 	    {.key = "name",
@@ -113,6 +43,7 @@ void ht_report_sites(struct ht_report *r)
 	    {.key = "metric",
 	     .flags = HT_COLUMN_TEXT_ONLY,
 	     .heading = ht_report_metric_heading(r->metric)},
+	    {.key = "spread", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE, .heading = "±"},
 	    {.key = "share", .flags = HT_COLUMN_TEXT_ONLY, .heading = "%"},
 	    {.key = "companion",
 	     .flags = HT_COLUMN_TEXT_ONLY,
@@ -121,7 +52,7 @@ void ht_report_sites(struct ht_report *r)
 	     .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_KEEP_END,
 	     .heading = "site",
 	     .widest = 28},
-	    NAME_COLUMNS,
+	    HT_NAME_COLUMNS,
 	    HT_COUNTER_COLUMNS(""),
 	    HT_COUNTER_COLUMNS("self."),
 	    HT_COUNTER_COLUMNS("total."),
@@ -135,7 +66,7 @@ void ht_report_sites(struct ht_report *r)
 	static const char *const headings[] = {"callsite", "function", "file", "module", "stack"};
 	columns[1].heading = headings[r->by];
 	if (r->by == HT_BY_FILE || r->by == HT_BY_MODULE)
-		columns[5].heading = "";
+		columns[6].heading = "";
 	ht_analysis_rows(r->a, r->metric, r->by == HT_BY_FUNCTION && r->e->format != HT_EMIT_TEXT,
 			 &rows);
 	size_t limit = ht_report_limit(r, r->e->format == HT_EMIT_TEXT ? 20 : SIZE_MAX);
@@ -154,4 +85,5 @@ void ht_report_sites(struct ht_report *r)
 	if (!shown)
 		ht_emit_text(r->e, "nothing matches\n");
 	ht_rows_release(&rows);
+	return 0;
 }

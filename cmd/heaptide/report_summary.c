@@ -11,7 +11,7 @@
 #include "report.h"
 #include "text.h"
 
-enum { CURVE = 20, ROWS = 3, CHAIN = 3, WIDEST_SITE = 20 };
+enum { CURVE = 16, ROWS = 3, CHAIN = 3, WIDEST_SITE = 20 };
 
 static void clean_text(struct ht_emitter *e, const char *before, const char *name,
 		       const char *after)
@@ -147,6 +147,7 @@ static void say_head(struct ht_report *r)
 	ht_emit_text(r->e, " · %s\n", ht_text_utc(ht_trace_settings(t)->start_utc_ns).s);
 	ht_emit_completeness(r->e, r->a);
 	ht_emit_newline(r->e);
+	ht_say_sampled(r->e, r->a);
 	say_symbols(r->e, r->a);
 	say_selection(r->e, &r->a->options.selection);
 	ht_emit_text(r->e, "\n");
@@ -171,6 +172,13 @@ static double seconds(const struct ht_analysis *a)
 	return (double)(a->totals.last_ns - a->totals.first_ns) / 1e9;
 }
 
+static void say_spread(struct ht_emitter *e, const struct ht_counters *c, enum ht_metric m)
+{
+	struct ht_value v = ht_report_spread(c, m);
+	if (v.kind == HT_VALUE_SHARE)
+		ht_emit_text(e, " ±%s", ht_text_share(v.real).s);
+}
+
 static void say_totals(struct ht_report *r)
 {
 	struct ht_emitter *e = r->e;
@@ -180,6 +188,7 @@ static void say_totals(struct ht_report *r)
 	ht_emit_text(e, "live bytes  ");
 	curve(e, a, false);
 	ht_emit_item(e, "peak", "peak", ht_bytes(c->peak_bytes));
+	say_spread(e, c, HT_METRIC_PEAK);
 	if (a->totals.has_peak)
 		ht_emit_text(e, " at %s", ht_text_ns(a->totals.peak_time_ns).s);
 	if (a->has_rss) {
@@ -189,12 +198,15 @@ static void say_totals(struct ht_report *r)
 	}
 	ht_emit_newline(e);
 	ht_emit_item(e, "allocations", "allocations", ht_count(c->allocs));
+	say_spread(e, c, HT_METRIC_ALLOCS);
 	if (s > 0)
 		ht_emit_text(e, " (%s)", ht_text_rate((double)c->allocs / s).s);
 	ht_emit_item(e, "bytes", "bytes", ht_bytes(c->bytes));
+	say_spread(e, c, HT_METRIC_BYTES);
 	ht_emit_item(e, "temporary", "temporary",
-		     ht_share((double)c->temporary, (double)c->allocs));
+		     a->sample_bytes ? ht_null() : ht_share((double)c->temporary, (double)c->allocs));
 	ht_emit_item(e, "leaked", "not freed", ht_bytes(c->leaked_bytes));
+	say_spread(e, c, HT_METRIC_LEAKED);
 	ht_emit_text(e, " (%s)", ht_text_count(c->leaked_objects).s);
 	ht_emit_newline(e);
 	ht_emit_strange_frees(e, &a->totals, "odd frees   ");
@@ -378,29 +390,50 @@ static void show_sections(struct ht_report *r)
 
 static void say_next(struct ht_report *r)
 {
-	clean_text(r->e, "\nnext: heaptide report --view=callers ", r->path,
-		   "     who is behind each callsite\n");
-	clean_text(r->e, "      heaptide report --view=sizes ", r->path,
-		   "       which sizes are asked for\n");
+	enum { COMMAND = 46 }; /* columns before what it is for */
+	const struct {
+		const char *command, *why;
+	} all[] = {
+	    {"report --list", "annotated source"},
+	    {"report --view=callers", "who is behind each callsite"},
+	    {"report --view=lifetimes", "how long blocks live, site by site"},
+	};
+	char *function = ht_report_hottest(r);
+	bool plain = function && strspn(function, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:") ==
+				     strlen(function);
+	for (size_t i = 0; i < HT_ARRAY_SIZE(all); i++) {
+		struct ht_buf b = {0};
+		/* A name that a shell or an expression would read otherwise is left out: the view finds it. */
+		const char *list = i ? "" : plain ? function : "";
+		ht_buf_printf(&b, "heaptide %s%s%s ", !i && !plain ? "report --view=list" : all[i].command,
+			      *list ? " " : "", list);
+		ht_text_clean(&b, r->path);
+		ht_buf_byte(&b, '\0');
+		size_t width = ht_text_width((char *)b.data);
+		ht_emit_text(r->e, "%s%s%*s  %s\n", i ? "      " : "\nnext: ", (char *)b.data,
+			     width < COMMAND ? (int)(COMMAND - width) : 0, "", all[i].why);
+		ht_buf_release(&b);
+	}
+	free(function);
 	clean_text(r->e, "      heaptide export --format=pprof -o heap.pb.gz ", r->path,
 		   " && go tool pprof -http=: heap.pb.gz\n");
 }
 
-void ht_report_summary(struct ht_report *r)
+int ht_report_summary(struct ht_report *r, struct ht_diag *d)
 {
 	if (r->e->format != HT_EMIT_TEXT) {
-		ht_report_sites(r);
-		return;
+		return ht_report_sites(r, d);
 	}
 	say_head(r);
 	if (!r->a->totals.c.allocs) {
 		ht_emit_text(r->e, "no allocations are in this trace%s\n",
 			     ht_fact_complete(r->a->trace) ? "" : ", which is not complete");
-		return;
+		return 0;
 	}
 	say_totals(r);
 	say_sizes(r);
 	say_threads(r);
 	show_sections(r);
 	say_next(r);
+	return 0;
 }

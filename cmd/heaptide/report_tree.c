@@ -181,12 +181,16 @@ static void show_tree(struct ht_report *r, enum ht_direction direction)
 	ht_tree_release(&tree);
 }
 
-void ht_report_tree(struct ht_report *r)
+int ht_report_tree(struct ht_report *r, struct ht_diag *d)
 {
+	(void)d;
 	show_tree(r, HT_TOP_DOWN);
+	return 0;
 }
 
-void ht_report_callers(struct ht_report *r)
+int ht_report_callers(struct ht_report *r, struct ht_diag *d)
 {
+	(void)d;
 	show_tree(r, HT_BOTTOM_UP);
+	return 0;
 }

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 /* --- numbers ------------------------------------------------------------------------------ */
 
 struct ht_text ht_text_count(uint64_t n)
@@ -121,34 +123,6 @@ struct ht_text ht_text_utc(uint64_t ns)
 
 /* --- names -------------------------------------------------------------------------------- */
 
-size_t ht_text_next(const char *s, size_t n, uint32_t *code)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = p[0] < 0x80		   ? 1
-		     : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-		     : (p[0] & 0xf0) == 0xe0	   ? 3
-		     : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-						   : 0;
-	*code = 0xfffd;
-	if (len == 1) {
-		*code = p[0];
-		return 1;
-	}
-	if (!len || len > n)
-		return 1;
-	uint32_t c = p[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 1;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 1;
-	*code = c;
-	return len;
-}
-
 static bool harmful(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
@@ -160,7 +134,7 @@ void ht_text_clean_n(struct ht_buf *out, const char *s, size_t n)
 {
 	while (n) {
 		uint32_t code;
-		size_t len = ht_text_next(s, n, &code);
+		size_t len = ht_utf8_next(s, n, &code);
 		if (harmful(code))
 			ht_buf_append(out, "\xef\xbf\xbd", 3);
 		else
@@ -192,7 +166,7 @@ size_t ht_text_width(const char *s)
 	size_t n = strlen(s), width = 0;
 	while (n) {
 		uint32_t code;
-		size_t len = ht_text_next(s, n, &code);
+		size_t len = ht_utf8_next(s, n, &code);
 		width += code_width(code);
 		s += len;
 		n -= len;
@@ -212,7 +186,7 @@ char *ht_text_fit(const char *s, size_t columns, bool keep_end)
 	size_t limit = keep_end ? width - (columns - 1) : columns - 1;
 	while (at < n) {
 		uint32_t code;
-		size_t len = ht_text_next(s + at, n - at, &code);
+		size_t len = ht_utf8_next(s + at, n - at, &code);
 		if (keep_end ? used >= limit : used + code_width(code) > limit)
 			break;
 		used += code_width(code);

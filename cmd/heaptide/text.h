@@ -23,9 +23,6 @@ struct ht_text ht_text_utc(uint64_t ns);	/* 2026-11-21 10:14:07, local time */
  * do the marks that change the direction of writing. */
 void ht_text_clean(struct ht_buf *out, const char *s);
 void ht_text_clean_n(struct ht_buf *out, const char *s, size_t n);
-/* The next character of s[0 .. n-1] (n > 0): sets *code, or 0xFFFD when the bytes are not UTF-8,
- * and returns how many bytes it took (1 for a bad byte). */
-size_t ht_text_next(const char *s, size_t n, uint32_t *code);
 
 /* Columns on a terminal of valid UTF-8. */
 size_t ht_text_width(const char *s);

@@ -8,10 +8,12 @@
  */
 #include "folded.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "profile_frames.h"
+#include "sink.h"
 
 struct name {
 	char *text;
@@ -45,16 +47,6 @@ static char *clean(char *s)
 	return s;
 }
 
-static char *address_name(const struct ht_profile *p, const struct ht_profile_location *l)
-{
-	const char *file = l->mapping ? p->mappings[l->mapping - 1].file : "";
-	const char *slash = strrchr(file, '/');
-	const char *base = slash ? slash + 1 : file;
-	if (!*base)
-		return ht_xasprintf("[0x%" PRIx64 "]", l->address);
-	return ht_xasprintf("[%s+0x%" PRIx64 "]", base, l->address);
-}
-
 static int compare_names(const void *pa, const void *pb)
 {
 	return strcmp(((const struct name *)pa)->text, ((const struct name *)pb)->text);
@@ -71,7 +63,7 @@ static void rank_names(struct fold *f)
 	for (size_t i = 0; i < p->location_count; i++)
 		if (!p->locations[i].line_count) {
 			f->unnamed[i] = (uint32_t)f->name_count;
-			f->names[f->name_count] = (struct name){clean(address_name(p, &p->locations[i])),
+			f->names[f->name_count] = (struct name){clean(ht_profile_address_name(p, &p->locations[i])),
 								(uint32_t)f->name_count};
 			f->name_count++;
 		}
@@ -86,27 +78,22 @@ static void rank_names(struct fold *f)
 	}
 }
 
-static size_t frames_of(const struct ht_profile *p, const struct ht_profile_sample *s)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < s->location_count; i++) {
-		size_t lines = p->locations[s->locations[i]].line_count;
-		n += lines ? lines : 1;
-	}
-	return n;
-}
-
 static struct stack unfold(const struct fold *f, const struct ht_profile_sample *s)
 {
-	const struct ht_profile *p = f->profile;
-	size_t n = frames_of(p, s), at = n;
-	uint32_t *ranks = ht_xcalloc(n, sizeof(*ranks));
-	for (size_t i = 0; i < s->location_count; i++) {
-		const struct ht_profile_location *l = &p->locations[s->locations[i]];
-		for (size_t k = 0; k < l->line_count; k++)
-			ranks[--at] = f->rank[l->lines[k].function];
-		if (!l->line_count)
-			ranks[--at] = f->rank[f->unnamed[s->locations[i]]];
+	struct ht_profile_walk w = ht_profile_walk(f->profile, s);
+	size_t n = 0, cap = 0;
+	uint32_t *ranks = NULL;
+	while (ht_profile_next(&w)) {
+		if (n == cap) {
+			cap = cap ? cap * 2 : 16;
+			ranks = ht_xrealloc(ranks, cap, sizeof(*ranks));
+		}
+		ranks[n++] = f->rank[w.line ? w.line->function : f->unnamed[w.number]];
+	}
+	for (size_t i = 0; i < n / 2; i++) {
+		uint32_t inner = ranks[i];
+		ranks[i] = ranks[n - 1 - i];
+		ranks[n - 1 - i] = inner;
 	}
 	return (struct stack){ranks, n, s->values[f->value]};
 }
@@ -133,23 +120,16 @@ static void print_stack(const struct fold *f, const struct stack *s, int64_t val
 	ht_buf_printf(out, " %" PRId64 "\n", value);
 }
 
-static int print_stacks(const struct fold *f, const struct stack *stacks, size_t count, int fd)
+static void print_stacks(const struct fold *f, const struct stack *stacks, size_t count, struct ht_sink *sink)
 {
-	struct ht_buf out = {0};
-	int code = 0;
-	for (size_t i = 0, next; i < count && !code; i = next) {
+	for (size_t i = 0, next; i < count; i = next) {
 		int64_t value = 0;
 		for (next = i; next < count && !compare_stacks(&stacks[i], &stacks[next]); next++)
 			value += stacks[next].value;
 		if (value)
-			print_stack(f, &stacks[i], value, &out);
-		if (out.len >= 65536 || next == count) {
-			code = ht_write_all(fd, out.data, out.len);
-			out.len = 0;
-		}
+			print_stack(f, &stacks[i], value, &sink->text);
+		ht_sink_some(sink);
 	}
-	ht_buf_release(&out);
-	return code;
 }
 
 static int write_profile(const struct ht_profile *p, size_t value_index, int fd, struct ht_diag *d)
@@ -160,7 +140,8 @@ static int write_profile(const struct ht_profile *p, size_t value_index, int fd,
 	for (size_t i = 0; i < p->sample_count; i++)
 		stacks[i] = unfold(&f, &p->samples[i]);
 	qsort(stacks, p->sample_count, sizeof(*stacks), compare_stacks);
-	int code = print_stacks(&f, stacks, p->sample_count, fd), error = errno;
+	struct ht_sink sink = {.fd = fd};
+	print_stacks(&f, stacks, p->sample_count, &sink);
 	for (size_t i = 0; i < p->sample_count; i++)
 		free((void *)(uintptr_t)stacks[i].ranks);
 	for (size_t i = 0; i < f.name_count; i++)
@@ -170,13 +151,12 @@ static int write_profile(const struct ht_profile *p, size_t value_index, int fd,
 	free(f.rank);
 	free(f.by_rank);
 	free(f.unnamed);
-	return code < 0 ? ht_fail(d, HT_ERR_SYSTEM, "write: %s", strerror(error)) : 0;
+	return ht_sink_end(&sink, d);
 }
 
 const struct ht_exporter ht_exporter_folded = {
 	.name = "folded",
 	.extension = ".folded",
 	.summary = "one line per stack, for flame graphs",
-	.one_profile = true,
 	.write_profile = write_profile,
 };

@@ -280,6 +280,6 @@ const struct ht_exporter ht_exporter_pprof = {
 	.name = "pprof",
 	.extension = ".pb.gz",
 	.summary = "profile.proto, for go tool pprof and pprof",
-	.one_profile = false,
+	.binary = true,
 	.write_profile = write_profile,
 };

@@ -20,6 +20,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/heaptide-test.XXXXXX")
 trap 'code=$?; clean_up; exit $code' EXIT
 trap 'echo "FAIL: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 cd "$work"
+export XDG_CACHE_HOME=$work/.cache # symbols of one test are not those of another
 
 # A test that mounts or starts something redefines this and calls remove_work last.
 remove_work() {

@@ -25,7 +25,7 @@ same "--self-check: differences" 0 "$(info t.tide .self_check.differences)"
 allocations=$(info t.tide .allocations)
 
 # What this version has not is refused before anything runs, not ignored.
-for option in --events=+stall --events=+fault --symbolize --sample=512K; do
+for option in --events=+stall --events=+fault; do
 	status_of "$heaptide" record --force -o refused.tide "$option" -- touch ran 2>err
 	same "$option: status" 2 "$status"
 	one_line err "not available in this version"

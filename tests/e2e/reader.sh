@@ -109,6 +109,6 @@ done
 
 damaged fork.tide
 [ ! -e load.tide ] || damaged load.tide
-for trace in "$HT_SOURCE"/testdata/corpus/trace/trace_file/v1-{empty,one,fork}; do
+for trace in "$HT_SOURCE"/testdata/corpus/trace/trace_file/v2-*; do
 	compared "$trace"
 done

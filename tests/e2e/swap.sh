@@ -19,4 +19,4 @@ swap() {
 }
 
 swap "${HT_SWAP_EVENTS:-10000000}" 8 10000 ""
-swap 500000 64 1000 glibc.malloc.tcache_count=0
+swap 2000000 64 1000 glibc.malloc.tcache_count=0

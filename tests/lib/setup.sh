@@ -1,16 +1,17 @@
-# setup: what tests/check and cmd/demo do before they can build. Sourced by sh and bash; the working directory
+# setup: what tests/check, tests/bench/run and cmd/demo do before they can build. Sourced by sh and bash; the working directory
 # is the repository's root. Nothing here takes noticeable time when there is nothing to do.
 
-# package_list build|all: the names in tests/packages.
+# package_list build|all|bench: the names in tests/packages; each of these has those of the one before, too.
 package_list() {
-	if [ "$1" = build ]; then
-		sed -e '/^tests:$/,$d' -e '/^#/d' -e '/^$/d' tests/packages
-	else
-		sed -e '/^tests:$/d' -e '/^#/d' -e '/^$/d' tests/packages
-	fi
+	case $1 in
+	build) package_end=tests: ;;
+	all) package_end=bench: ;;
+	bench) package_end=end: ;;
+	esac
+	sed -e "/^$package_end\$/,\$d" -e '/:$/d' -e '/^#/d' -e '/^$/d' tests/packages
 }
 
-# missing_packages build|all: those that are not installed.
+# missing_packages: those of $package_file that are not installed.
 missing_packages() {
 	command -v dpkg-query >/dev/null || {
 		echo "no dpkg here: install by hand what tests/packages lists" >&2
@@ -28,7 +29,7 @@ as_root() {
 	fi
 }
 
-# install_packages build|all: one apt call, none when all is there.
+# install_packages build|all|bench: one apt call, none when all is there.
 install_packages() {
 	package_file=$(mktemp)
 	package_list "$1" >"$package_file"

@@ -44,10 +44,10 @@ static const uint32_t stack_a[] = {0, 1}, stack_b[] = {2, 1};
 static const int64_t values_a[] = {3, 300, 1, 100}, values_b[] = {5, 50, 0, 0}, zeros[] = {0, 0, 0, 0};
 static const struct ht_profile_label labels[] = {{"thread_name", "worker", 0, NULL}, {"bytes", NULL, 64, "bytes"}};
 static const struct ht_profile_sample samples[] = {
-	{stack_a, 2, values_a, labels, 2},
-	{stack_b, 2, values_b, NULL, 0},
-	{stack_a, 2, zeros, NULL, 0},
-	{stack_a, 2, values_a, NULL, 0},
+	{stack_a, 2, 0, 0, values_a, labels, 2},
+	{stack_b, 2, 0, 0, values_b, NULL, 0},
+	{stack_a, 2, 0, 0, zeros, NULL, 0},
+	{stack_a, 2, 0, 0, values_a, NULL, 0},
 };
 static const char *const comments[] = {"command: app", "#base /bin/app=0x5555"};
 

@@ -38,4 +38,9 @@ struct ht_symbolizer *resolve_range(const struct ht_symbolize_options *o, const 
 /* All bytes of all functions. */
 struct ht_symbolizer *resolve_functions(const struct ht_symbolize_options *o, const char *path, const struct functions *f);
 
+/* Of a file, by readelf; 20 bytes. */
+size_t build_id(const char *path, uint8_t id[64]);
+/* Both symbolizers say the same of every byte of every function. */
+void assert_same(const struct ht_symbolizer *a, const struct ht_symbolizer *b, const struct functions *f);
+
 #endif

@@ -32,6 +32,11 @@ static void names_are_demangled(void **state)
 	assert_demangled("_ZZ4mainENKUliE_clEi", HT_DEMANGLE_SHORT, "main::{lambda(int)#1}::operator()");
 	assert_demangled("_RNvCs1234_7mycrate3foo", HT_DEMANGLE_SHORT, "mycrate::foo");
 	assert_demangled("_ZN3std2rt10lang_start17h0123456789abcdefE", HT_DEMANGLE_SHORT, "std::rt::lang_start");
+	assert_demangled("_D3std5stdio6File_A5closeMFNfZv", HT_DEMANGLE_SHORT, "std.stdio.File_A.close");
+	assert_demangled("_D8demangle4testFiZv", HT_DEMANGLE_FULL, "demangle.test(int)");
+	assert_demangled("_D8demangle4testFiZv", HT_DEMANGLE_SHORT, "demangle.test");
+	assert_demangled("_D8demangle9__T4testZv", HT_DEMANGLE_SHORT, "demangle.test!()");
+	assert_demangled("_DYNAMIC", HT_DEMANGLE_SHORT, NULL);
 }
 
 static void assert_short(const char *name, const char *want)
@@ -51,6 +56,8 @@ static void long_template_arguments_are_cut(void **state)
 	assert_short("a::operator->", "a::operator->");
 	assert_short("a<unclosed<b", "a<unclosed<b");
 	assert_short(">>>> <<<<", ">>>> <<<<");
+	assert_short("a.b!(int).c", "a.b!(int).c");
+	assert_short("a.b!(unclosed", "a.b!(unclosed");
 	snprintf(a, sizeof(a), "std::map<int, std::vector<std::basic_string<char, std::allocator<char> > > >::insert");
 	snprintf(b, sizeof(b), "std::map<int, std::vector<std::basic_string<wchar_t, std::allocator<char> > > >::insert");
 	sym_shorten(a);
@@ -141,9 +148,9 @@ static void line_programs(void **state)
 	assert_false(sym_rows_start(&r, t, sizeof(t), 1000, false));
 }
 
-static int no_file(void *ctx, enum sym_file which, const char *name, const uint8_t *id, size_t id_len)
+static int no_file(void *ctx, const struct sym_question *q, char *path, size_t size)
 {
-	(void)which, (void)name, (void)id, (void)id_len;
+	(void)q, (void)path, (void)size;
 	++*(int *)ctx;
 	return -1;
 }

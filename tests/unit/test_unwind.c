@@ -20,7 +20,7 @@
 
 static struct ht_unwinder u;
 static uint64_t rng = 88172645463325252ull;
-static unsigned long captures, kept_some, against_libgcc;
+static unsigned long captures, plainly, kept_some, against_libgcc;
 
 static uint64_t next(void)
 {
@@ -56,7 +56,12 @@ __attribute__((noinline)) static void probe(void)
 	const uint64_t *frame = __builtin_frame_address(0);
 	struct ht_unwind_state from = {frame[1], (uint64_t)(frame + 2), frame[0]};
 	struct ht_capture c;
-	ht_unwind_capture(&u, &from, NULL, &c);
+	uint64_t plain = ht_unwind_capture_plain(&u, &from);
+	if (plain)
+		c = (struct ht_capture){.kept = (uint32_t)plain, .depth = (uint32_t)(plain >> 32)};
+	else
+		ht_unwind_capture(&u, &from, NULL, &c);
+	plainly += plain != 0;
 	captures++;
 	kept_some += c.kept > 0;
 	int same = ht_unwind_check(&u, &from, &c);
@@ -169,8 +174,9 @@ static void test_random_programs(void **state)
 	(void)state;
 	for (int i = 0; i < 2000; i++)
 		wander((int)(next() % 30));
-	printf("%lu captures, %lu kept a part, %lu against libgcc\n", captures, kept_some, against_libgcc);
+	printf("%lu captures, %lu plainly, %lu kept a part, %lu against libgcc\n", captures, plainly, kept_some, against_libgcc);
 	assert_true(kept_some > captures / 2);
+	assert_true(plainly > captures / 2);
 	assert_true(against_libgcc > 100);
 }
 

@@ -29,7 +29,7 @@ says() {
 says 0 ""
 says 0 "" --version
 grep -q '^heaptide [0-9.]* (commit ' "$scratch/out" || fail "--version names no commit"
-grep -q '^reads traces of format version 1' "$scratch/out" || fail "--version says not what it reads"
+grep -q '^reads traces of format version 2' "$scratch/out" || fail "--version says not what it reads"
 says 2 "heaptide: reprot: unknown command (did you mean 'report'?)" reprot
 says 2 "heaptide: frobnicate: unknown command" frobnicate
 says 2 "heaptide: frobnicate: unknown command" help frobnicate
@@ -38,7 +38,7 @@ says 2 "heaptide: b: one argument too many" info a b
 says 2 "heaptide: --metrik: unknown option (did you mean '--metric'?)" report --metrik=peak x
 says 2 "heaptide: --metric: unknown value 'alocs' (did you mean 'allocs'?)" report --metric=alocs x
 says 2 "heaptide: --csv: cannot be combined with --json" report --csv --json x
-says 2 "heaptide: export: needs --format=pprof or --format=folded" export x
+says 2 "heaptide: export: needs --format (pprof, folded, speedscope, ...)" export x
 says 3 "heaptide: /nonexistent/x.tide: No such file or directory" info /nonexistent/x.tide
 for command in info report dump verify; do
 	"$heaptide" $command /etc/passwd >/dev/null 2>"$scratch/err"

@@ -1,0 +1,338 @@
+/* fates: see fates.h. */
+#include "fates.h"
+
+#include <stdlib.h>
+
+struct ht_undo {
+	bool present;
+	uint32_t fate;
+	uint64_t number;
+	struct ht_moment moment;
+};
+
+/* --- spreads ------------------------------------------------------------------------------ */
+
+static unsigned class_of(uint64_t v)
+{
+	if (v < 4)
+		return (unsigned)v;
+	unsigned octave = 63u - (unsigned)__builtin_clzll(v);
+	return 4 + (octave - 2) * 4 + (unsigned)(v >> (octave - 2) & 3);
+}
+
+uint64_t ht_loghist_bound(unsigned k)
+{
+	if (k < 4)
+		return k;
+	unsigned octave = 2 + (k - 4) / 4;
+	return octave > 63 ? UINT64_MAX : (UINT64_C(4) + (k - 4) % 4) << (octave - 2);
+}
+
+void ht_loghist_add(struct ht_loghist *s, uint64_t value, uint64_t by)
+{
+	s->count += by;
+	s->classes[class_of(value)] += by;
+	if (value > s->max)
+		s->max = value;
+}
+
+uint64_t ht_loghist_percentile(const struct ht_loghist *s, double share)
+{
+	uint64_t seen = 0;
+	double wanted = share * (double)s->count;
+	for (unsigned k = 0; k < HT_LOGHIST_CLASSES; k++) {
+		seen += s->classes[k];
+		if (!s->classes[k] || (double)seen < wanted)
+			continue;
+		uint64_t end = ht_loghist_bound(k + 1) - 1;
+		return end < s->max ? end : s->max;
+	}
+	return s->max;
+}
+
+/* --- sites -------------------------------------------------------------------------------- */
+
+uint32_t ht_escape_row_of(const struct ht_analysis *a, uint32_t node)
+{
+	if (!ht_stacks_shown(a->stacks, node))
+		return UINT32_MAX;
+	return a->stacks->keys[ht_stacks_callsite_index(a->stacks, node)];
+}
+
+/* Frames of the stack from the callsite's outward. */
+static uint32_t callsite_depth(const struct ht_fates *f, uint32_t node)
+{
+	const struct ht_stacks *s = f->stacks;
+	uint32_t callsite = ht_stacks_callsite_index(s, node), n = node;
+	for (uint32_t left = HT_STACK_MAX_NODES; n && left; left--) {
+		const struct ht_location *l = &s->locations[s->location[n]];
+		if (callsite >= l->first && callsite < l->first + l->count)
+			return f->shapes.of[n].depth;
+		n = f->shapes.of[n].parent;
+	}
+	return f->shapes.of[node].depth;
+}
+
+/* Of the block that the step is about; NULL: it is not asked for. */
+static struct ht_birth_site *site_of(struct ht_fates *f, const struct ht_step *s)
+{
+	uint32_t stack = s->birth_stack;
+	if (!s->selected || !s->wanted)
+		return NULL;
+	uint32_t node = f->stacks->canon[stack < f->stacks->node_count ? stack : 0];
+	uint32_t known = f->site_of[node];
+	if (!known) {
+		if (f->site_count == f->site_cap) {
+			f->site_cap = f->site_cap ? f->site_cap * 2 : 256;
+			f->sites = ht_xrealloc(f->sites, f->site_cap, sizeof(*f->sites));
+		}
+		f->sites[f->site_count] = (struct ht_birth_site){
+			.node = node,
+			.row = ht_escape_row_of(f->a, node),
+			.last_thread = UINT32_MAX,
+			.callsite_depth = callsite_depth(f, node),
+		};
+		known = f->site_of[node] = ++f->site_count;
+	}
+	struct ht_birth_site *site = &f->sites[known - 1];
+	return site->row == UINT32_MAX ? NULL : site;
+}
+
+static void count_size(struct ht_fates *f, uint32_t row, uint64_t size)
+{
+	uint32_t hash = ht_mix(size * 0x9e3779b1 + row), v;
+	for (size_t i = ht_index_start(&f->by_size, hash); (v = ht_index_at(&f->by_size, &i, hash)) != HT_INDEX_NONE; i++)
+		if (f->sizes[v].row == row && f->sizes[v].size == size) {
+			f->sizes[v].allocs++;
+			return;
+		}
+	if (f->size_count == f->size_cap) {
+		f->size_cap = f->size_cap ? f->size_cap * 2 : 256;
+		f->sizes = ht_xrealloc(f->sizes, f->size_cap, sizeof(*f->sizes));
+	}
+	f->sizes[f->size_count] = (struct ht_size_count){row, size, 1};
+	ht_index_insert(&f->by_size, hash, f->size_count++);
+}
+
+/* --- fates -------------------------------------------------------------------------------- */
+
+static uint32_t fate_of(struct ht_fates *f, const struct ht_fate *want)
+{
+	uint32_t hash = ht_mix(((uint64_t)want->birth << 32 | want->death) + want->starter * UINT64_C(0x9e3779b97f4a7c15) +
+			       want->alive * UINT64_C(0xd6e8feb86659fd93) + want->kind), v;
+	for (size_t i = ht_index_start(&f->index, hash); (v = ht_index_at(&f->index, &i, hash)) != HT_INDEX_NONE; i++) {
+		const struct ht_fate *have = &f->items[v];
+		if (have->birth == want->birth && have->death == want->death && have->starter == want->starter &&
+		    have->alive == want->alive && have->kind == want->kind)
+			return v;
+	}
+	if (f->count == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 1024;
+		f->items = ht_xrealloc(f->items, f->cap, sizeof(*f->items));
+	}
+	f->items[f->count] = *want;
+	ht_index_insert(&f->index, hash, f->count);
+	return f->count++;
+}
+
+static uint32_t add_fate(struct ht_fates *f, const struct ht_step *s, const struct ht_fate *want)
+{
+	uint32_t v = fate_of(f, want);
+	struct ht_fate *fate = &f->items[v];
+	fate->blocks++;
+	fate->bytes += s->size;
+	if (s->birth_ns > fate->last_birth_ns)
+		fate->last_birth_ns = s->birth_ns;
+	return v;
+}
+
+static void set_freed(const struct ht_fates *f, const struct ht_step *s, const struct ht_moment *born,
+		      struct ht_fate *fate)
+{
+	uint32_t depth = f->shapes.of[s->birth_stack < f->stacks->node_count ? s->birth_stack : 0].depth;
+	if (!s->stack) {
+		fate->kind = HT_FATE_NO_STACK;
+		return;
+	}
+	int alive = born ? ht_activity_alive(&f->threads[s->owner], born, depth) : -1;
+	fate->kind = alive < 0 ? HT_FATE_ASTRAY : HT_FATE_FREED;
+	fate->alive = alive < 0 ? 0 : (uint16_t)alive;
+}
+
+static void on_birth(struct ht_fates *f, const struct ht_step *s)
+{
+	struct ht_moment *m = ht_birth_log_add(&f->births, s->owner);
+	*m = ht_activity_now(&f->threads[s->owner]);
+	struct ht_birth_site *site = site_of(f, s);
+	if (!site)
+		return;
+	struct ht_escape_row *row = &f->rows[site->row];
+	if (site->last_thread == s->owner && site->callsite_depth) {
+		int alive = ht_activity_alive(&f->threads[s->owner], &site->last, site->callsite_depth);
+		site->separated += alive >= 0 && (uint32_t)alive < site->callsite_depth;
+	}
+	site->last = *m;
+	site->last_thread = s->owner;
+	site->allocs++;
+	site->bytes += s->size;
+	if (s->birth_ns > site->last_birth_ns)
+		site->last_birth_ns = s->birth_ns;
+	row->allocs++;
+	row->bytes += s->size;
+	count_size(f, site->row, s->size);
+}
+
+static void note_lifetime(struct ht_fates *f, const struct ht_birth_site *site, const struct ht_step *s, uint64_t by)
+{
+	struct ht_escape_row *row = &f->rows[site->row];
+	if (!row->lived) {
+		row->lived = ht_xcalloc(1, sizeof(*row->lived));
+		row->between = ht_xcalloc(1, sizeof(*row->between));
+	}
+	ht_loghist_add(row->lived, s->lived_ns, by);
+	ht_loghist_add(row->between, s->between, by);
+}
+
+static void on_death(struct ht_fates *f, const struct ht_step *s)
+{
+	uint64_t number = ht_birth_number(&f->births, s->owner, s->between);
+	const struct ht_moment *born = ht_birth_log_find(&f->births, s->owner, number);
+	struct ht_moment moment = born ? *born : (struct ht_moment){0};
+	struct ht_birth_site *site = site_of(f, s);
+	uint32_t fate = UINT32_MAX;
+	if (site) {
+		struct ht_fate want = {.birth = site->node};
+		if (s->implied) {
+			want.kind = HT_FATE_UNSEEN;
+		} else if (!s->same_thread) {
+			const struct ht_thread_info *t = ht_trace_thread(f->a->trace, s->thread);
+			want.kind = HT_FATE_THREAD;
+			want.starter = t ? t->start_routine : 0;
+		} else {
+			set_freed(f, s, born, &want);
+		}
+		if (!s->implied)
+			want.death = f->stacks->canon[s->stack < f->stacks->node_count ? s->stack : 0];
+		fate = add_fate(f, s, &want);
+		if (!s->implied)
+			note_lifetime(f, site, s, 1);
+	}
+	ht_birth_log_drop(&f->births, s->owner, number);
+	if (s->op == HT_OP_REALLOC_FREE || s->op == HT_OP_REALLOC_FREE_UNKNOWN)
+		f->undo[s->thread] = (struct ht_undo){born != NULL, fate, number, moment};
+}
+
+static void on_revive(struct ht_fates *f, const struct ht_step *s)
+{
+	struct ht_undo *u = &f->undo[s->thread];
+	if (!u->present)
+		return;
+	u->present = false;
+	struct ht_moment *m = ht_birth_log_revive(&f->births, s->owner, u->number);
+	if (m)
+		*m = u->moment;
+	if (u->fate == UINT32_MAX)
+		return;
+	struct ht_birth_site *site = site_of(f, s);
+	f->items[u->fate].blocks--;
+	f->items[u->fate].bytes -= s->size;
+	if (site)
+		note_lifetime(f, site, s, (uint64_t)-1);
+}
+
+static void on_left(struct ht_fates *f, const struct ht_step *s)
+{
+	struct ht_birth_site *site = site_of(f, s);
+	if (!site)
+		return;
+	const struct ht_fate want = {.birth = site->node, .kind = HT_FATE_KEPT};
+	add_fate(f, s, &want);
+	f->rows[site->row].kept++;
+	f->rows[site->row].kept_bytes += s->size;
+}
+
+static void steps(void *state, const struct ht_step *steps, size_t count)
+{
+	struct ht_fates *f = state;
+	for (const struct ht_step *s = steps; s < steps + count; s++) {
+		if (s->kind == HT_STEP_LEFT) {
+			on_left(f, s);
+			continue;
+		}
+		if (s->kind == HT_STEP_INSTANT)
+			continue;
+		if (s->kind == HT_STEP_REVIVE) {
+			if (s->undone == HT_STEP_DEATH)
+				on_revive(f, s);
+			continue;
+		}
+		if (!s->implied)
+			ht_activity_event(&f->threads[s->thread], &f->shapes, s->stack, s->new_machine);
+		if (s->kind == HT_STEP_BIRTH)
+			on_birth(f, s);
+		else if (s->kind == HT_STEP_DEATH)
+			on_death(f, s);
+	}
+}
+
+/* --- beginning and end -------------------------------------------------------------------- */
+
+static void end(void *state, uint64_t last_ns)
+{
+	struct ht_fates *f = state;
+	f->last_ns = last_ns;
+	for (uint32_t i = 0; i < f->count; i++) {
+		struct ht_birth_site *site = &f->sites[f->site_of[f->items[i].birth] - 1];
+		f->items[i].next = site->first_fate;
+		site->first_fate = i + 1;
+	}
+	for (uint32_t i = 0; i < f->site_count; i++) {
+		const struct ht_birth_site *site = &f->sites[i];
+		if (site->row != UINT32_MAX)
+			f->rows[site->row].frame = ht_stacks_callsite(f->stacks, site->node);
+	}
+}
+
+struct ht_fates *ht_fates_new(struct ht_analysis *a)
+{
+	struct ht_fates *f = ht_xcalloc(1, sizeof(*f));
+	f->a = a;
+	f->stacks = a->stacks;
+	ht_shapes_init(&f->shapes, a->stacks);
+	f->threads = ht_xcalloc(a->thread_count, sizeof(*f->threads));
+	f->undo = ht_xcalloc(a->thread_count, sizeof(*f->undo));
+	f->site_of = ht_xcalloc(a->stacks->node_count, sizeof(*f->site_of));
+	f->row_count = a->stacks->key_count;
+	f->rows = ht_xcalloc(f->row_count, sizeof(*f->rows));
+	ht_birth_log_init(&f->births, (uint32_t)a->thread_count, sizeof(struct ht_moment));
+	return f;
+}
+
+struct ht_pass ht_fates_pass(struct ht_fates *f)
+{
+	return (struct ht_pass){.name = "fates", .state = f, .steps = steps, .end = end};
+}
+
+void ht_fates_free(struct ht_fates *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < f->a->thread_count; i++)
+		ht_activity_release(&f->threads[i]);
+	for (uint32_t i = 0; i < f->row_count; i++) {
+		free(f->rows[i].lived);
+		free(f->rows[i].between);
+	}
+	ht_birth_log_release(&f->births);
+	ht_shapes_release(&f->shapes);
+	ht_index_release(&f->index);
+	ht_index_release(&f->by_size);
+	free(f->threads);
+	free(f->undo);
+	free(f->site_of);
+	free(f->sites);
+	free(f->items);
+	free(f->rows);
+	free(f->sizes);
+	free(f);
+}
