@@ -22,12 +22,11 @@
 enum { CURVE_SLICES = 80 }; /* of formats that show live bytes over time */
 
 static const struct ht_exporter *const exporters[] = {
-    &ht_exporter_pprof,	 &ht_exporter_folded, &ht_exporter_speedscope,
-    &ht_exporter_dhat, &ht_exporter_massif, &ht_exporter_gperftools,
-    &ht_exporter_csv,
+    &ht_exporter_pprof,	 &ht_exporter_folded,	  &ht_exporter_speedscope, &ht_exporter_dhat,
+    &ht_exporter_massif, &ht_exporter_gperftools, &ht_exporter_csv,
 };
-static const char *const format_names[] = {"pprof", "folded", "speedscope", "dhat",
-					   "massif", "gperftools", "csv", NULL};
+static const char *const format_names[] = {"pprof",  "folded",	   "speedscope", "dhat",
+					   "massif", "gperftools", "csv",	 NULL};
 static const char *const profile_names[] = {"heap", "allocs", "peak", "leaked", "temporary", NULL};
 
 static struct {
@@ -48,7 +47,8 @@ static int parse_labels(void *value, const char *text, struct ht_diag *d)
 		while (names[i] && (strlen(names[i]) != n || memcmp(names[i], at, n)))
 			i++;
 		if (!names[i])
-			return ht_fail(d, HT_ERR_USAGE, "unknown label '%.*s': thread, process or size", (int)n, at);
+			return ht_fail(d, HT_ERR_USAGE,
+				       "unknown label '%.*s': thread, process or size", (int)n, at);
 		*labels |= bits[i];
 	}
 	return 0;
@@ -126,7 +126,9 @@ static void move_sources(struct ht_profile *p, struct ht_profile_function *funct
 	for (size_t i = 0; i < p->function_count; i++) {
 		functions[i] = p->functions[i];
 		bool known = i && !strcmp(functions[i].file, p->functions[i - 1].file);
-		places[i] = known ? NULL : ht_source_place(ht_symbol_settings.source_root, functions[i].file);
+		places[i] =
+		    known ? NULL
+			  : ht_source_place(ht_symbol_settings.source_root, functions[i].file);
 		if (known)
 			functions[i].file = functions[i - 1].file;
 		else if (places[i])
@@ -135,8 +137,8 @@ static void move_sources(struct ht_profile *p, struct ht_profile_function *funct
 	p->functions = functions;
 }
 
-static int write_profile(const struct ht_exporter *x, const struct ht_profile *built, size_t index, int fd,
-			 struct ht_diag *d)
+static int write_profile(const struct ht_exporter *x, const struct ht_profile *built, size_t index,
+			 int fd, struct ht_diag *d)
 {
 	struct ht_profile p = *built;
 	struct ht_profile_function *functions = ht_xcalloc(p.function_count, sizeof(*functions));
@@ -158,7 +160,9 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	struct ht_output out;
 	size_t index;
 	if (a->sample_bytes && settings.profile == HT_PROFILE_TEMPORARY)
-		return ht_fail(d, HT_ERR_USAGE, "%s: which blocks were temporary cannot be told from a sample", path);
+		return ht_fail(d, HT_ERR_USAGE,
+			       "%s: which blocks were temporary cannot be told from a sample",
+			       path);
 	int r = ht_output_open(&out, settings.output, path, d);
 	if (r)
 		return r;

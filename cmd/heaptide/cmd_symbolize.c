@@ -1,6 +1,6 @@
 /*
- * symbolize: writes what addresses mean into the trace, so that it reads anywhere: functions, files, lines,
- * inlined frames, and on request the source lines that allocate.
+ * symbolize: writes what addresses mean into the trace, so that it reads anywhere: functions,
+ * files, lines, inlined frames, and on request the source lines that allocate.
  */
 #include "command.h"
 #include "report.h"
@@ -17,9 +17,11 @@ static const struct ht_option options[] = {
      .help = "store the source lines that allocate, too"},
     {0},
 };
-static const struct ht_option *const tables[] = {options, ht_result_options, ht_symbol_options, NULL};
+static const struct ht_option *const tables[] = {options, ht_result_options, ht_symbol_options,
+						 NULL};
 
-static void show_modules(struct ht_emitter *e, const struct ht_trace *t, const struct ht_stored_result *r)
+static void show_modules(struct ht_emitter *e, const struct ht_trace *t,
+			 const struct ht_stored_result *r)
 {
 	static const struct ht_column columns[] = {
 	    {.key = "path",
@@ -34,7 +36,8 @@ static void show_modules(struct ht_emitter *e, const struct ht_trace *t, const s
 	ht_emit_table(e, "rows", columns);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct ht_stored_module *m = &r->modules[i];
-		ht_emit_cell(e, ht_string(ht_trace_string(t, ht_trace_module(t, m->module)->path, NULL)));
+		ht_emit_cell(
+		    e, ht_string(ht_trace_string(t, ht_trace_module(t, m->module)->path, NULL)));
 		ht_emit_cell(e, ht_count(m->addresses));
 		ht_emit_cell(e, ht_count(m->resolved));
 		ht_emit_cell(e, ht_string(ht_report_symbols_kind(m->kind)));

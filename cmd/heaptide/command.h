@@ -51,6 +51,7 @@ extern const struct ht_command ht_cmd_export;
 extern const struct ht_command ht_cmd_diff;
 extern const struct ht_command ht_cmd_check;
 extern const struct ht_command ht_cmd_symbolize;
+extern const struct ht_command ht_cmd_escape;
 
 /* --- for every command -------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /*
- * report_lifetimes: how long blocks lived until they were freed: of all together as bars, and per site
- * as a small histogram on a logarithmic scale, all on the same scale.
+ * report_lifetimes: how long blocks lived until they were freed: of all together as bars, and per
+ * site as a small histogram on a logarithmic scale, all on the same scale.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,8 +67,9 @@ static void show_all(struct ht_report *r)
 		ht_emit_row(r->e);
 	}
 	ht_emit_table_end(r->e, UINT64_MAX);
-	ht_emit_text(r->e, "%s blocks were not freed; frees are stamped within 1 ms "
-			   "(record --timestamps=each: exactly)\n\n",
+	ht_emit_text(r->e,
+		     "%s blocks were not freed; frees are stamped within 1 ms "
+		     "(record --timestamps=each: exactly)\n\n",
 		     ht_text_count(r->a->totals.c.leaked_objects).s);
 }
 
@@ -108,7 +109,8 @@ static void row_cells(struct ht_report *r, const struct ht_row *row, const struc
 	for (size_t i = 0; i < HT_ARRAY_SIZE(shares); i++)
 		ht_emit_cell(r->e, l ? ht_ns(ht_lifespan_percentile(l, shares[i])) : ht_null());
 	if (text && l)
-		ht_emit_cell(r->e, ht_counts(octaves + scale->first, scale->last - scale->first + 1));
+		ht_emit_cell(r->e,
+			     ht_counts(octaves + scale->first, scale->last - scale->first + 1));
 	else
 		ht_emit_cell(r->e, text ? ht_omit() : ht_counts(octaves, OCTAVES));
 	ht_emit_cell(r->e, ht_string(site));
@@ -150,7 +152,8 @@ static void show_sites(struct ht_report *r, const struct ht_rows *rows, size_t s
 		ht_emit_text(r->e, "\na step of a histogram is a factor of two, from %s to %s\n",
 			     ht_text_ns(octave_bound(scale.first)).s,
 			     ht_text_ns(scale.last + 1 < OCTAVES ? octave_bound(scale.last + 1)
-								 : octave_bound(scale.last)).s);
+								 : octave_bound(scale.last))
+				 .s);
 }
 
 int ht_report_lifetimes(struct ht_report *r, struct ht_diag *d)

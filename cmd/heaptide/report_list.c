@@ -1,6 +1,7 @@
 /*
- * report_list: the view "list": the source of chosen functions, with what each line allocated beside it.
- * Text shows the lines that allocate and a few around them; JSON and CSV have the former, a row each.
+ * report_list: the view "list": the source of chosen functions, with what each line allocated
+ * beside it. Text shows the lines that allocate and a few around them; JSON and CSV have the
+ * former, a row each.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ char *ht_report_hottest(const struct ht_report *r)
 	char *name = NULL;
 	ht_analysis_rows(r->a, r->metric, false, &rows);
 	for (size_t i = 0; i < rows.count && !name; i++) {
-		const char *function = ht_stacks_callsite(r->a->stacks, rows.items[i].node)->function;
+		const char *function =
+		    ht_stacks_callsite(r->a->stacks, rows.items[i].node)->function;
 		name = function ? ht_xstrdup(function) : NULL;
 	}
 	ht_rows_release(&rows);
@@ -43,8 +45,8 @@ char *ht_report_hottest(const struct ht_report *r)
 
 /* --- data --------------------------------------------------------------------------------- */
 
-static void data_row(struct ht_report *r, const struct ht_listed_function *f, const struct ht_listed_line *line,
-		     const struct ht_source_file *source)
+static void data_row(struct ht_report *r, const struct ht_listed_function *f,
+		     const struct ht_listed_line *line, const struct ht_source_file *source)
 {
 	struct ht_emitter *e = r->e;
 	ht_emit_cell(e, ht_string(f->name));
@@ -59,18 +61,25 @@ static void data_row(struct ht_report *r, const struct ht_listed_function *f, co
 	ht_emit_row(e);
 }
 
-static void show_data(struct ht_report *r, const struct ht_listing *l, size_t shown, struct ht_sources *sources)
+static void show_data(struct ht_report *r, const struct ht_listing *l, size_t shown,
+		      struct ht_sources *sources)
 {
-	static const struct ht_column columns[] = {
-	    {.key = "function"},	{.key = "file"},   {.key = "line"},
-	    {.key = "module"},		{.key = "inlined"}, {.key = "source"},
-	    HT_COUNTER_COLUMNS(""),	HT_COUNTER_COLUMNS("self."),
-	    HT_COUNTER_COLUMNS("total."), {0}};
+	static const struct ht_column columns[] = {{.key = "function"},
+						   {.key = "file"},
+						   {.key = "line"},
+						   {.key = "module"},
+						   {.key = "inlined"},
+						   {.key = "source"},
+						   HT_COUNTER_COLUMNS(""),
+						   HT_COUNTER_COLUMNS("self."),
+						   HT_COUNTER_COLUMNS("total."),
+						   {0}};
 	size_t left_out = 0;
 	ht_emit_table(r->e, "rows", columns);
 	for (size_t i = 0; i < l->count; i++) {
 		const struct ht_listed_function *f = &l->items[i];
-		const struct ht_source_file *source = f->file ? ht_source_file(sources, f->file) : NULL;
+		const struct ht_source_file *source =
+		    f->file ? ht_source_file(sources, f->file) : NULL;
 		for (size_t k = 0; k < f->line_count && i < shown; k++)
 			data_row(r, f, &f->lines[k], source);
 		left_out += i < shown ? 0 : f->line_count;
@@ -85,7 +94,8 @@ static void show_data(struct ht_report *r, const struct ht_listing *l, size_t sh
 
 /* --- text --------------------------------------------------------------------------------- */
 
-static void line_cells(struct ht_report *r, const struct ht_listed_line *hit, uint32_t number, const char *source)
+static void line_cells(struct ht_report *r, const struct ht_listed_line *hit, uint32_t number,
+		       const char *source)
 {
 	const struct ht_counters *c = hit ? &hit->total : NULL;
 	bool called = hit && !hit->self.allocs;
@@ -108,14 +118,17 @@ static void line_cells(struct ht_report *r, const struct ht_listed_line *hit, ui
 }
 
 /* From the function's head, if it is near, to a little after the last line that allocates. */
-static void function_lines(struct ht_report *r, const struct ht_listed_function *f, const struct ht_source_file *source)
+static void function_lines(struct ht_report *r, const struct ht_listed_function *f,
+			   const struct ht_source_file *source)
 {
 	uint32_t next = 1; /* line to be shown next at the earliest */
 	for (size_t k = 0; k < f->line_count; k++) {
 		const struct ht_listed_line *hit = &f->lines[k];
 		uint32_t from = hit->line > AROUND ? hit->line - AROUND : 1;
-		uint32_t to = hit->line + AROUND, after = k + 1 < f->line_count ? f->lines[k + 1].line : UINT32_MAX;
-		bool head = !k && f->start_line && f->start_line < hit->line && hit->line - f->start_line <= 4 * AROUND;
+		uint32_t to = hit->line + AROUND,
+			 after = k + 1 < f->line_count ? f->lines[k + 1].line : UINT32_MAX;
+		bool head = !k && f->start_line && f->start_line < hit->line &&
+			    hit->line - f->start_line <= 4 * AROUND;
 		from = head ? f->start_line : from;
 		if (!source || !source->found || !hit->line) {
 			line_cells(r, hit, hit->line, NULL);
@@ -126,12 +139,14 @@ static void function_lines(struct ht_report *r, const struct ht_listed_function 
 		for (uint32_t n = from > next ? from : next; n < hit->line; n++)
 			line_cells(r, NULL, n, ht_source_line(source, n));
 		line_cells(r, hit, hit->line, ht_source_line(source, hit->line));
-		for (next = hit->line + 1; next <= to && next < after && next <= source->line_count; next++)
+		for (next = hit->line + 1; next <= to && next < after && next <= source->line_count;
+		     next++)
 			line_cells(r, NULL, next, ht_source_line(source, next));
 	}
 }
 
-static void show_function(struct ht_report *r, const struct ht_listed_function *f, struct ht_sources *sources)
+static void show_function(struct ht_report *r, const struct ht_listed_function *f,
+			  struct ht_sources *sources)
 {
 	static const struct ht_column columns[] = {
 	    {.key = "allocs", .heading = "allocs", .narrowest = 9},
@@ -147,14 +162,16 @@ static void show_function(struct ht_report *r, const struct ht_listed_function *
 	ht_text_clean(&head, f->name);
 	ht_buf_printf(&head, "%s   ", f->inlined ? " (inlined)" : "");
 	ht_text_clean(&head, f->file ? f->file : f->module && *f->module ? f->module : "");
-	ht_emit_text(r->e, "%s%.*s%s\n", ht_text_bold(), (int)head.len, (char *)head.data, ht_text_plain());
+	ht_emit_text(r->e, "%s%.*s%s\n", ht_text_bold(), (int)head.len, (char *)head.data,
+		     ht_text_plain());
 	ht_buf_release(&head);
 	ht_emit_text(r->e, "%s %s, %s of all%s\n", ht_report_metric_heading(r->metric),
 		     r->metric == HT_METRIC_ALLOCS || r->metric == HT_METRIC_TEMPORARY
 			 ? ht_text_count(ht_counters_metric(&f->total, r->metric)).s
 			 : ht_text_bytes(ht_counters_metric(&f->total, r->metric)).s,
 		     ht_text_share((double)ht_counters_metric(&f->total, r->metric) /
-				   (double)ht_counters_metric(&r->a->totals.c, r->metric)).s,
+				   (double)ht_counters_metric(&r->a->totals.c, r->metric))
+			 .s,
 		     f->self.allocs ? "" : ", by what it calls");
 	ht_emit_table(r->e, "lines", columns);
 	function_lines(r, f, source);
@@ -171,7 +188,8 @@ static void say_sources(struct ht_report *r, const struct ht_sources *sources)
 		struct ht_buf path = {0};
 		ht_text_clean(&path, f->path);
 		if (!f->found)
-			ht_emit_text(r->e, "source not found: %.*s\n", (int)path.len, (char *)path.data);
+			ht_emit_text(r->e, "source not found: %.*s\n", (int)path.len,
+				     (char *)path.data);
 		else if (f->newer)
 			ht_emit_text(r->e, "changed since the recording: %.*s\n", (int)path.len,
 				     (char *)path.data);
@@ -182,7 +200,8 @@ static void say_sources(struct ht_report *r, const struct ht_sources *sources)
 		ht_emit_text(r->e, "hint: --source-root DIR names the folder that holds them\n");
 }
 
-static void show_text(struct ht_report *r, const struct ht_listing *l, size_t shown, struct ht_sources *sources)
+static void show_text(struct ht_report *r, const struct ht_listing *l, size_t shown,
+		      struct ht_sources *sources)
 {
 	bool calls = false;
 	for (size_t i = 0; i < shown; i++) {
@@ -194,7 +213,8 @@ static void show_text(struct ht_report *r, const struct ht_listing *l, size_t sh
 	if (calls)
 		ht_emit_text(r->e, "→ allocated by what the line calls\n");
 	if (shown < l->count)
-		ht_emit_text(r->e, "and %s more functions (-n 0 shows all)\n", ht_text_count(l->count - shown).s);
+		ht_emit_text(r->e, "and %s more functions (-n 0 shows all)\n",
+			     ht_text_count(l->count - shown).s);
 	if (!l->count)
 		ht_emit_text(r->e, "no function of that name allocates\n");
 	say_sources(r, sources);
@@ -209,7 +229,9 @@ int ht_report_list(struct ht_report *r, struct ht_diag *d)
 	    .stacks = r->a->stacks,
 	};
 	char *hottest = r->list ? NULL : ht_report_hottest(r);
-	char *expression = r->list ? ht_xstrdup(r->list) : hottest ? quoted(hottest) : ht_xstrdup("^$");
+	char *expression = r->list   ? ht_xstrdup(r->list)
+			   : hottest ? quoted(hottest)
+				     : ht_xstrdup("^$");
 	int code = ht_analysis_listing(r->a, expression, r->metric, &listing, d);
 	if (!code) {
 		bool text = r->e->format == HT_EMIT_TEXT;

@@ -1,6 +1,6 @@
 /*
- * result: where a command's tables go and in which shape: --json, --csv, --output, the same for every
- * command that prints tables.
+ * result: where a command's tables go and in which shape: --json, --csv, --output, the same for
+ *every command that prints tables.
  *
  *	struct ht_result r;
  *	if ((code = ht_result_open(&r, "heaptide.info/1", trace_path, d)))

@@ -22,7 +22,8 @@ static int open_regular(const char *path, struct stat *st)
 	return -1;
 }
 
-/* The whole path, then without its first folder, and so on. Where it was found comes back in *place (heap). */
+/* The whole path, then without its first folder, and so on. Where it was found comes back in *place
+ * (heap). */
 static int open_below_root(const char *root, const char *path, struct stat *st, char **place)
 {
 	for (const char *tail = path; root && tail && *tail; tail = strchr(tail, '/')) {
@@ -70,7 +71,8 @@ static void split(struct ht_source_file *f)
 /* Lines that the trace does not have stay unknown. */
 static bool take_stored(const struct ht_sources *s, struct ht_source_file *f)
 {
-	const struct ht_stored_source *stored = s->stacks ? ht_stacks_source(s->stacks, f->path) : NULL;
+	const struct ht_stored_source *stored =
+	    s->stacks ? ht_stacks_source(s->stacks, f->path) : NULL;
 	uint32_t last = stored && stored->count ? stored->numbers[stored->count - 1] : 0;
 	if (!last || last > LARGEST)
 		return false;
@@ -83,7 +85,8 @@ static bool take_stored(const struct ht_sources *s, struct ht_source_file *f)
 	return true;
 }
 
-static bool take_file(const struct ht_sources *s, struct ht_source_file *f, int fd, const struct stat *st)
+static bool take_file(const struct ht_sources *s, struct ht_source_file *f, int fd,
+		      const struct stat *st)
 {
 	size_t size = (size_t)st->st_size;
 	char *text = ht_xmalloc(size + 1);

@@ -1,6 +1,6 @@
 /*
- * source_text: the lines of source files: below --source-root, in the trace, or where they were compiled.
- * A file that is not there is looked for once, and told by name at the end.
+ * source_text: the lines of source files: below --source-root, in the trace, or where they were
+ * compiled. A file that is not there is looked for once, and told by name at the end.
  */
 #ifndef HT_SOURCE_TEXT_H
 #define HT_SOURCE_TEXT_H
@@ -8,16 +8,16 @@
 #include "stored_symbols.h"
 
 struct ht_source_file {
-	char *path;	  /* as the debug information has it */
+	char *path; /* as the debug information has it */
 	bool found;
-	char *text;	  /* what lines point into, NULL: into the trace's */
+	char *text;	    /* what lines point into, NULL: into the trace's */
 	const char **lines; /* each ends in NUL, without line break; NULL: not known */
 	uint32_t line_count;
-	bool newer;	  /* than the recording: its lines may not be those that ran */
+	bool newer; /* than the recording: its lines may not be those that ran */
 };
 struct ht_sources {
-	const char *root;      /* --source-root, NULL = none */
-	uint64_t recorded_utc_ns; /* 0 unknown */
+	const char *root;		/* --source-root, NULL = none */
+	uint64_t recorded_utc_ns;	/* 0 unknown */
 	const struct ht_stacks *stacks; /* whose trace may have stored sources, NULL = none */
 	struct ht_source_file *files;
 	size_t count;

@@ -21,8 +21,8 @@ static int append(const char *path, const struct ht_stored_result *r, struct ht_
 	for (size_t i = 0; i < r->count && !code; i++) {
 		const struct ht_stored_module *m = &r->modules[i];
 		if (m->bytes.len)
-			code = ht_trace_appender_symbols(a, m->module, HT_STORED_SYMBOLS_FORMAT, m->bytes.data,
-							 m->bytes.len, d);
+			code = ht_trace_appender_symbols(a, m->module, HT_STORED_SYMBOLS_FORMAT,
+							 m->bytes.data, m->bytes.len, d);
 	}
 	if (!code)
 		return ht_trace_appender_finish(a, d);
@@ -30,7 +30,8 @@ static int append(const char *path, const struct ht_stored_result *r, struct ht_
 	return code;
 }
 
-int ht_symbolize_trace(const char *path, bool with_sources, struct ht_stored_result *out, struct ht_diag *d)
+int ht_symbolize_trace(const char *path, bool with_sources, struct ht_stored_result *out,
+		       struct ht_diag *d)
 {
 	struct ht_trace *t;
 	struct ht_analysis_options o;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MAX_THREADS 4
-#define BATCHES 8
+#define BATCHES 4
 #define BUDGET (32u << 20) /* bytes of decoded events, unless blocks are so big that two take more */
 #define EVENT_BYTES 37	   /* in struct ht_event_arrays */
 

@@ -18,7 +18,7 @@
 
 #define HT_LIVE_PAGE_BITS 10
 #define HT_LIVE_PAGE (1u << HT_LIVE_PAGE_BITS)
-#define HT_LIVE_YOUNG 512 /* pages that stay dense, whatever dies in them */
+#define HT_LIVE_YOUNG 256 /* pages that stay dense, whatever dies in them */
 #define HT_LIVE_RECENT 1024
 
 struct ht_block {

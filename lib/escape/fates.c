@@ -179,6 +179,8 @@ static void on_birth(struct ht_fates *f, const struct ht_step *s)
 		site->last_birth_ns = s->birth_ns;
 	row->allocs++;
 	row->bytes += s->size;
+	row->ops |= 1u << s->op;
+	row->node = site->node;
 	count_size(f, site->row, s->size);
 }
 

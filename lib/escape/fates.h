@@ -63,8 +63,9 @@ struct ht_size_count {
 struct ht_escape_row {
 	const struct ht_frame *frame;
 	uint64_t allocs, bytes, kept, kept_bytes;
+	uint32_t ops; /* bit per enum ht_op of its births */
+	uint32_t node; /* a stack of it */
 	struct ht_loghist *lived, *between; /* NULL: nothing died */
-	uint32_t first_site; /* + 1, linked through next_site */
 };
 
 struct ht_fates {

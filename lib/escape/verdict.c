@@ -22,13 +22,7 @@ const char *const ht_verdict_names[HT_VERDICTS] = {
 struct item {
 	const struct ht_fate *fate;
 	struct ht_judged j;
-	bool in_loop; /* MAY_STAY_LOOP */
 };
-
-static unsigned count_signs(unsigned signs)
-{
-	return (unsigned)__builtin_popcount(signs);
-}
 
 /* --- the signs of a birth's stack --------------------------------------------------------- */
 
@@ -88,7 +82,7 @@ static void add_site(struct gathering *g, const struct ht_fates *f, const struct
 			g->items = ht_xrealloc(g->items, g->cap, sizeof(*g->items));
 		}
 		const struct ht_fate *fate = &f->items[i - 1];
-		g->items[g->count++] = (struct item){fate, ht_judge(f, code, fate), false};
+		g->items[g->count++] = (struct item){fate, ht_judge(f, code, fate)};
 	}
 	struct signs s = read_signs(site, g->items + first, g->count - first);
 	for (size_t i = first; i < g->count; i++)
@@ -131,6 +125,8 @@ static void choose_details(struct ht_row_verdict *r, const struct gathering *g, 
 		seen[k].blocks += g->items[i].fate->blocks;
 	}
 	size_t best = 0;
+	if (!n)
+		return;
 	for (size_t k = 1; k < n; k++)
 		if (seen[k].blocks > seen[best].blocks)
 			best = k;

@@ -213,12 +213,16 @@ static uint64_t size_and_close(int fd)
 /* Into how many children the reading of a module is split. */
 static unsigned parts_of(struct ht_symbolizer *s, const struct module *m)
 {
-	struct sym_places here = s->places; /* never the network, for a size */
-	struct sym_question q = { SYM_FILE_DEBUG, 0, "", m->build_id, m->build_id_len };
+	static const enum sym_file others[] = { SYM_FILE_DEBUG, SYM_FILE_PACKAGE };
+	struct sym_places here = s->places;
 	char path[SYM_PATH_SIZE];
-	here.fetch = false;
-	if (size_and_close(sym_open_module(&here, m->path)) <= s->split_size &&
-	    size_and_close(sym_open_question(&here, m->path, &q, path, sizeof(path))) <= s->split_size)
+	here.fetch = false; /* never the network, for a size */
+	bool large = size_and_close(sym_open_module(&here, m->path)) > s->split_size;
+	for (size_t i = 0; i < HT_ARRAY_SIZE(others) && !large; i++) {
+		struct sym_question q = { others[i], 0, "", m->build_id, m->build_id_len };
+		large = size_and_close(sym_open_question(&here, m->path, &q, path, sizeof(path))) > s->split_size;
+	}
+	if (!large)
 		return 1;
 	size_t n = sym_processors();
 	return n > 8 ? 8 : (unsigned)n;

@@ -298,7 +298,7 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 
 /* The way of nearly all captures, in registers: on the thread's own stack, by plain rows that are cached, to a frame of
  * the cached stack that holds. Nothing is changed before the end.
- * Straight after a capture of the same stack: 60 instructions and 3.4 a frame; 45 more for each new frame. */
+ * Straight after a capture of the same stack: 130 instructions and 3.4 a frame from there; some 80 for a new leaf (callgrind). */
 uint64_t ht_unwind_capture_plain(struct ht_unwinder *u, const struct ht_unwind_state *from)
 {
 	struct ht_stack *s = u->stack;
@@ -335,26 +335,27 @@ uint64_t ht_unwind_capture_plain(struct ht_unwinder *u, const struct ht_unwind_s
 		pc = word_at(cfa - 8);
 		sp = cfa;
 	}
-	uint32_t extras = u->extras ? extras_of(u, top) : 0, kept = (uint32_t)top + 1;
-	uint32_t depth = kept + (uint32_t)(f - s->fresh);
+	uint32_t extras = u->extras ? extras_of(u, top) : 0;
+	/* 64 bits wide: spilled as 32 and loaded as 64, depth waited for the ring's stores before it, 10 to 25 ns */
+	uint64_t kept = top + 1, depth = kept + (uint64_t)(f - s->fresh);
 	if (HT_UNLIKELY(differ(s->sp, -8, s->pc, top) || (extras && differ(s->extra_at, 0, s->extra_value, extras)) ||
 			depth > HT_STACK_FRAMES || extras + (depth - kept) >= HT_STACK_EXTRAS))
 		return 0;
 	u->extras = extras;
-	u->depth = depth;
+	u->depth = (uint32_t)depth;
 	uint8_t need = s->need[top] & 1;
-	for (uint32_t i = kept; f != s->fresh; i++) {
+	for (uint64_t i = kept; f != s->fresh; i++) {
 		f--;
 		unsigned slot = HT_ROW_SLOT(f->row);
 		if (slot && need) /* see append */
-			push_extra(u, s->sp[i - 1] - 8 * (slot + 1), s->rbp[i - 1], i);
+			push_extra(u, s->sp[i - 1] - 8 * (slot + 1), s->rbp[i - 1], (uint32_t)i);
 		need = (uint8_t)(HT_ROW_KIND(f->row) | (slot ? 0 : need)); /* HT_ROW_RBP is 1 */
 		s->pc[i] = f->pc;
 		s->sp[i] = f->sp;
 		s->rbp[i] = f->rbp;
 		s->need[i] = need;
 	}
-	return (uint64_t)depth << 32 | kept; /* one word: a struct of bytes came back by way of memory, 16 ns */
+	return depth << 32 | kept;
 }
 
 static bool in_hook(uint64_t pc)

@@ -203,6 +203,34 @@ static void realloc_to_nothing(void **state)
 }
 
 /* An undo brings the level back, which may be a new maximum because others went on. */
+/* Whatever the thread does in between: a signal handler may run inside of realloc. */
+static void undo_after_others(void **state)
+{
+	(void)state;
+	struct fixture f;
+	fixture_begin(&f);
+	uint32_t image = fixture_image(&f, 1, 0, 0), t = fixture_thread(&f, image, 1, "main");
+	uint32_t n = fixture_node(&f, 0, 0, 0x1000);
+	uint64_t a = fixture_birth(&f, t, n, 100), b = fixture_birth(&f, t, n, 10);
+	fixture_event(&f, HT_OP_REALLOC_FREE, t, n, a);
+	fixture_birth(&f, t, n, 1);
+	fixture_death(&f, t, n, b);
+	fixture_event(&f, HT_OP_REALLOC_UNDO, t, n, 0);
+	fixture_event(&f, HT_OP_REALLOC_UNDO, t, n, 0); /* there is nothing more to take back */
+	fixture_open(&f);
+	struct ht_analysis_options o;
+	ht_analysis_options_init(&o);
+	struct ht_analysis *all = fixture_analyze(&f, &o);
+	assert_int_equal(all->totals.c.allocs, 3);
+	assert_int_equal(all->totals.c.frees, 1);
+	assert_int_equal(all->totals.c.leaked_bytes, 101);
+	assert_int_equal(all->totals.c.peak_bytes, 110);
+	assert_int_equal(all->totals.events.free, 1);
+	assert_int_equal(all->totals.events.realloc, 0);
+	ht_analysis_free(all);
+	fixture_end(&f);
+}
+
 static void undo_peak(void **state)
 {
 	(void)state;
@@ -399,7 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(simple),    cmocka_unit_test(threads),	 cmocka_unit_test(reallocs),
 		cmocka_unit_test(realloc_to_nothing),
-		cmocka_unit_test(undo_peak), cmocka_unit_test(forks),	 cmocka_unit_test(fork_without_position),
+		cmocka_unit_test(undo_after_others), cmocka_unit_test(undo_peak), cmocka_unit_test(forks),	 cmocka_unit_test(fork_without_position),
 		cmocka_unit_test(image_ends), cmocka_unit_test(unpaired), cmocka_unit_test(nothing),
 	};
 	return cmocka_run_group_tests_name("analyze totals", tests, NULL, NULL);

@@ -1,0 +1,140 @@
+/*
+ * escape: how far the blocks of each callsite travelled, from evidence. A view is a line in the table below; its rendering
+ * stands in escape_*.c, its numbers come from lib/escape.
+ */
+#include <stdlib.h>
+
+#include "command.h"
+#include "escape.h"
+#include "facts.h"
+#include "reading.h"
+#include "result.h"
+
+enum { LINES_IN_TEXT = 40 };
+
+static const struct view {
+	const char *name;
+	bool verdicts; /* it needs them */
+	int (*show)(struct ht_escape *x, struct ht_diag *d);
+} views[] = {
+    {"verdicts", true, ht_escape_lines},
+};
+static const char *const view_names[] = {"verdicts", NULL};
+
+static struct {
+	int view;
+	bool limit_given;
+	uint64_t limit;
+	const char *list;
+	struct ht_fates *fates;
+} settings;
+
+static const struct ht_option options[] = {
+    {.name = "view",
+     .kind = HT_OPTION_CHOICE,
+     .value = &settings.view,
+     .choices = view_names,
+     .argument = "VIEW",
+     .help = "verdicts, growth, churn, sizes or lifetimes",
+     .fallback = "verdicts"},
+    {.name = "limit",
+     .letter = 'n',
+     .kind = HT_OPTION_NUMBER,
+     .value = &settings.limit,
+     .given = &settings.limit_given,
+     .argument = "N",
+     .help = "rows shown; 0: all; 40 if not given, JSON and CSV have all"},
+    {0},
+};
+static const struct ht_option *const tables[] = {options, ht_result_options, ht_range_options, ht_filter_options,
+						 ht_symbol_options, NULL};
+
+static size_t make_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
+{
+	(void)ctx;
+	settings.fates = ht_fates_new(a);
+	passes[0] = ht_fates_pass(settings.fates);
+	return 1;
+}
+
+static void emit_head(struct ht_emitter *e, const struct ht_escape *x)
+{
+	const struct ht_trace *t = x->a->trace;
+	ht_emit_json(e, "view", ht_string(view_names[settings.view]));
+	ht_emit_json(e, "complete", ht_bool(ht_fact_complete(t)));
+	ht_emit_json(e, "verdict", ht_string(ht_fact_verdict(t)));
+	ht_emit_json(e, "free_stacks", ht_bool(!x->no_free_stacks));
+	if (!x->verdicts)
+		return;
+	ht_emit_object(e, "blocks");
+	ht_emit_json(e, "all", ht_count(x->verdicts->all));
+	ht_emit_json(e, "known", ht_count(x->verdicts->known));
+	for (unsigned k = 0; k < HT_MIXED; k++)
+		ht_emit_json(e, ht_verdict_names[k], ht_count(x->verdicts->blocks[k]));
+	ht_emit_close(e);
+}
+
+static int show_view(struct ht_escape *x, struct ht_diag *d)
+{
+	struct ht_result result;
+	int code = ht_result_open(&result, "heaptide.escape/1", x->path, d);
+	if (code)
+		return code;
+	x->e = &result.e;
+	size_t otherwise = result.e.format == HT_EMIT_TEXT ? LINES_IN_TEXT : SIZE_MAX;
+	x->limit = !settings.limit_given ? otherwise : settings.limit ? (size_t)settings.limit : SIZE_MAX;
+	emit_head(&result.e, x);
+	code = views[settings.view].show(x, d);
+	if (code) {
+		ht_output_abandon(&result.out);
+		return code;
+	}
+	return ht_result_close(&result, d);
+}
+
+static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
+{
+	struct ht_escape x = {
+	    .a = a,
+	    .fates = settings.fates,
+	    .path = path,
+	    .list = settings.list,
+	    .no_free_stacks = !ht_trace_settings(a->trace)->free_stacks,
+	};
+	struct ht_verdicts verdicts = {0};
+	if (views[settings.view].verdicts) {
+		struct ht_code *code = ht_code_new(a->trace, a->options.symbolize.sysroot);
+		ht_verdicts_reach(&verdicts, settings.fates, code);
+		ht_code_free(code);
+		x.verdicts = &verdicts;
+	}
+	int code = show_view(&x, d);
+	ht_verdicts_release(&verdicts);
+	ht_fates_free(settings.fates);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct ht_analysis_options o;
+	struct ht_diag d;
+	(void)argc;
+	if (ht_result_check(&d))
+		return ht_give_up(HT_ERR_USAGE, &d);
+	ht_analysis_options_init(&o);
+	o.symbols = true;
+	o.by = HT_BY_LINE;
+	o.other_passes = make_passes;
+	return ht_reading_run(argv[0], &o, show);
+}
+
+const struct ht_command ht_cmd_escape = {
+    .name = "escape",
+    .purpose = HT_PURPOSE_READ,
+    .arguments = "TRACE",
+    .summary = "say how far blocks travel from where they were allocated",
+    .options = tables,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

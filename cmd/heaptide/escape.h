@@ -1,0 +1,51 @@
+/*
+ * escape: what the views of `heaptide escape` share; cmd_escape.c has the table of views. lib/escape has the numbers.
+ */
+#ifndef HT_ESCAPE_COMMAND_H
+#define HT_ESCAPE_COMMAND_H
+
+#include "emit.h"
+#include "verdict.h"
+
+struct ht_escape {
+	const struct ht_analysis *a;
+	const struct ht_fates *fates;
+	const struct ht_verdicts *verdicts; /* NULL: not asked for */
+	struct ht_emitter *e;
+	const char *path, *list;
+	size_t limit; /* rows; SIZE_MAX: all */
+	bool no_free_stacks;
+};
+
+/* --- escape_names.c ------------------------------------------------------------------------ */
+
+/* "cache.c:142", or what is known; clean; heap. */
+char *ht_escape_site(const struct ht_frame *f);
+/* The function, or module+0xaddress; clean; heap. */
+char *ht_escape_function(const struct ht_frame *f);
+/* "malloc", "operator new", "strdup": what the callsite called; heap. */
+char *ht_escape_call(const struct ht_escape *x, const struct ht_escape_row *row);
+/* Rows with blocks, most first, then function, file, line; heap. */
+uint32_t *ht_escape_order(const struct ht_escape *x, size_t *count);
+
+struct ht_escape_sizes {
+	uint64_t min, median, max;
+};
+/* Of every row; heap. */
+struct ht_escape_sizes *ht_escape_sizes(const struct ht_escape *x);
+
+/* function, file, line, module, address, unresolved: what JSON and CSV say of a callsite. */
+#define HT_ESCAPE_SITE_COLUMNS                                                                                         \
+	{.key = "function", .flags = HT_COLUMN_DATA_ONLY}, {.key = "file", .flags = HT_COLUMN_DATA_ONLY},              \
+		{.key = "line", .flags = HT_COLUMN_DATA_ONLY}, {.key = "module", .flags = HT_COLUMN_DATA_ONLY},        \
+		{.key = "inlined", .flags = HT_COLUMN_DATA_ONLY}, {.key = "address", .flags = HT_COLUMN_DATA_ONLY},    \
+	{                                                                                                              \
+		.key = "unresolved", .flags = HT_COLUMN_DATA_ONLY                                                      \
+	}
+void ht_escape_site_cells(struct ht_emitter *e, const struct ht_frame *f);
+
+/* --- views ---------------------------------------------------------------------------------- */
+
+int ht_escape_lines(struct ht_escape *x, struct ht_diag *d);
+
+#endif
