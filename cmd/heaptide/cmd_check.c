@@ -96,14 +96,14 @@ static int collect_rules(struct ht_rules *r, struct ht_diag *d)
 		return code;
 	if (settings.tolerance_given && !settings.baseline)
 		return ht_fail(d, HT_ERR_USAGE, "--tolerance: wants --baseline");
-	if (settings.baseline && (settings.tolerance_given || !r->count))
-		ht_rules_tolerance(r, settings.tolerance);
 	for (size_t i = 0; i < r->count; i++)
 		if (r->items[i].growth && !settings.baseline)
 			return r->items[i].file ? ht_fail(d, HT_ERR_USAGE, "%s:%u: growth wants --baseline", r->items[i].file,
 							  r->items[i].line)
 						: ht_fail(d, HT_ERR_USAGE, "%s: growth wants --baseline", r->items[i].text);
-	if (!r->count)
+	if (settings.markdown && ht_result_is_data())
+		return ht_fail(d, HT_ERR_USAGE, "--markdown: cannot be combined with --json or --csv");
+	if (!r->count && !settings.baseline)
 		return ht_fail(d, HT_ERR_USAGE, "check: no rule: --budget, --max-..., or --baseline");
 	return 0;
 }
@@ -236,34 +236,45 @@ static int show(const struct ht_compare *c, const struct ht_judgement *v, size_t
 	return code || !settings.junit ? code : write_junit(c, v, n, trace, d);
 }
 
+/* Finishes, judges and shows; the exit status. */
+static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_rules *rules, const char *trace)
+{
+	struct ht_diag d = {0};
+	if (runs->sampled && ht_rules_ask(rules, HT_CV_TEMPORARY))
+		return ht_give_up(ht_fail(&d, HT_ERR_USAGE, "temporary: not known of a sampled trace"), &d);
+	if (settings.baseline && (settings.tolerance_given || !rules->count))
+		ht_rules_tolerance(rules, settings.tolerance, !runs->sampled);
+	struct ht_judgement *v = ht_xcalloc(rules->count, sizeof(*v));
+	size_t broken = 0;
+	ht_compare_finish(c);
+	ht_runs_warn(runs, c);
+	for (size_t i = 0; i < rules->count; i++) {
+		v[i] = ht_rule_judge(&rules->items[i], c, true);
+		broken += v[i].broken;
+	}
+	int code = show(c, v, rules->count, broken, trace, &d);
+	free(v);
+	return code ? ht_give_up(code, &d) : broken ? 1 : runs->status;
+}
+
 static int run(int argc, char **argv)
 {
 	struct ht_rules rules = {0};
 	struct ht_diag d = {0};
 	(void)argc;
-	int code = collect_rules(&rules, &d);
+	int status = 0, code = collect_rules(&rules, &d);
 	if (code) {
 		ht_rules_release(&rules);
 		return ht_give_up(code, &d);
 	}
 	struct ht_runs runs = {0};
 	struct ht_compare *c = ht_compare_new(HT_COMPARE_STACK, HT_CV_ALLOCS);
-	int status = ht_runs_add(&runs, c, HT_OLD, settings.baseline ? settings.baseline : argv[0], !settings.baseline);
+	if (settings.baseline)
+		status = ht_runs_add(&runs, c, NULL, HT_OLD, settings.baseline);
 	if (!status)
-		status = ht_runs_add(&runs, c, HT_NEW, argv[0], false);
-	if (!status) {
-		struct ht_judgement *v = ht_xcalloc(rules.count, sizeof(*v));
-		size_t broken = 0;
-		ht_runs_warn(&runs);
-		ht_compare_finish(c);
-		for (size_t i = 0; i < rules.count; i++) {
-			v[i] = ht_rule_judge(&rules.items[i], c, true);
-			broken += v[i].broken;
-		}
-		code = show(c, v, rules.count, broken, argv[0], &d);
-		status = code ? ht_give_up(code, &d) : broken ? 1 : runs.status;
-		free(v);
-	}
+		status = ht_runs_add(&runs, c, NULL, HT_NEW, argv[0]);
+	if (!status)
+		status = conclude(&runs, c, &rules, argv[0]);
 	ht_compare_free(c);
 	ht_runs_release(&runs);
 	ht_rules_release(&rules);

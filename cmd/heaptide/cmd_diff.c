@@ -95,15 +95,15 @@ static const struct ht_option options[] = {
 static const struct ht_option *const tables[] = {options,	    ht_result_options, ht_range_options, ht_moment_options,
 						 ht_filter_options, ht_symbol_options, NULL};
 
-static struct ht_compare *read_runs(struct ht_runs *r, enum ht_compare_by by, int *status)
+/* Exports want stacks, whatever the rows are by: then `stacks` is filled from the same reading. */
+static int read_runs(struct ht_runs *r, struct ht_compare *c, struct ht_compare *stacks)
 {
-	struct ht_compare *c = ht_compare_new(by, ht_rule_values[settings.metric]);
 	const struct ht_string_list *sides[2] = {&settings.old, &settings.new};
-	*status = 0;
+	int status = 0;
 	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < sides[side]->count && !*status; i++)
-			*status = ht_runs_add(r, c, (enum ht_side)side, sides[side]->items[i], false);
-	return c;
+		for (size_t i = 0; i < sides[side]->count && !status; i++)
+			status = ht_runs_add(r, c, stacks, (enum ht_side)side, sides[side]->items[i]);
+	return status;
 }
 
 static int write_pprof(const struct ht_compare *c, struct ht_diag *d)
@@ -130,27 +130,14 @@ static int write_folded(const struct ht_diff *f, struct ht_diag *d)
 	return ht_output_close(&out, d);
 }
 
-/* Exports want stacks, whatever the rows are by. */
-static int write_exports(const struct ht_diff *f, struct ht_diag *d)
+static int write_exports(const struct ht_diff *f, struct ht_compare *stacks, struct ht_diag *d)
 {
-	if (!settings.pprof && !settings.folded)
-		return 0;
-	struct ht_runs again = {.per = f->runs->per, .region = f->runs->region};
-	struct ht_diff stacks = *f;
-	int code = 0, status = 0;
-	struct ht_compare *c = f->c->by == HT_COMPARE_STACK ? NULL : read_runs(&again, HT_COMPARE_STACK, &status);
-	if (c && !status) {
-		ht_compare_finish(c);
-		stacks.c = c;
-	}
-	if (!status && settings.pprof)
-		code = write_pprof(stacks.c, d);
-	if (!status && !code && settings.folded)
-		code = write_folded(&stacks, d);
-	if (c)
-		ht_compare_free(c);
-	ht_runs_release(&again);
-	return status ? ht_fail(d, HT_ERR_SYSTEM, "the traces could not be read a second time") : code;
+	struct ht_diff by_stack = *f;
+	if (stacks)
+		ht_compare_finish(stacks);
+	by_stack.c = stacks ? stacks : f->c;
+	int code = settings.pprof ? write_pprof(by_stack.c, d) : 0;
+	return code || !settings.folded ? code : write_folded(&by_stack, d);
 }
 
 static int show(const struct ht_diff *f, struct ht_diag *d)
@@ -182,6 +169,10 @@ static int check_settings(int argc, char **argv, struct ht_rules *rules, struct 
 	if (settings.per.per == HT_PER_REGION && metric != HT_CV_ALLOCS && metric != HT_CV_BYTES && metric != HT_CV_TEMPORARY)
 		return ht_fail(d, HT_ERR_USAGE, "--per=%s: only allocs, bytes and temporary can be divided by instances",
 			       settings.per.region);
+	if (settings.per.per == HT_PER_REGION && (ht_selection_settings.region || ht_selection_settings.task))
+		return ht_fail(d, HT_ERR_USAGE, "--per=%s: cannot be combined with --region or --task", settings.per.region);
+	if (settings.markdown && ht_result_is_data())
+		return ht_fail(d, HT_ERR_USAGE, "--markdown: cannot be combined with --json or --csv");
 	int code = ht_result_check(d);
 	for (size_t i = 0; !code && i < settings.fail_on.count; i++) {
 		struct ht_diag why = {0};
@@ -197,47 +188,60 @@ static struct ht_judgement *judge(const struct ht_rules *rules, const struct ht_
 {
 	struct ht_judgement *v = ht_xcalloc(rules->count + 1, sizeof(*v));
 	for (size_t i = 0; i < rules->count; i++) {
-		const struct ht_rule *rule = &rules->items[i];
-		v[i] = ht_rule_judge(rule, c, false);
-		v[i].broken &= rule->pattern ? v[i].news : !c->total.tested || rule->metric != c->metric || c->total.significance.news;
+		v[i] = ht_rule_judge(&rules->items[i], c, false);
+		v[i].broken &= v[i].news;
 		*broken |= v[i].broken;
 	}
 	return v;
+}
+
+/* Finishes, judges, shows and exports; the exit status. */
+static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_compare *stacks, const struct ht_rules *rules)
+{
+	struct ht_diag d = {0};
+	bool broken = false;
+	if (runs->sampled && (c->metric == HT_CV_TEMPORARY || ht_rules_ask(rules, HT_CV_TEMPORARY)))
+		return ht_give_up(ht_fail(&d, HT_ERR_USAGE, "temporary: not known of a sampled trace"), &d);
+	ht_compare_finish(c);
+	ht_runs_warn(runs, c);
+	struct ht_judgement *verdicts = judge(rules, c, &broken);
+	struct ht_diff f = {.c = c,
+			    .runs = runs,
+			    .metric = ht_rule_metrics[settings.metric],
+			    .by = by_names[settings.by],
+			    .threshold = settings.threshold,
+			    .limit = settings.limit_given && settings.limit ? settings.limit : SIZE_MAX,
+			    .verdicts = verdicts,
+			    .verdict_count = rules->count};
+	if (!settings.limit_given && (settings.markdown || !ht_result_is_data()))
+		f.limit = 20;
+	int code = show(&f, &d);
+	if (!code)
+		code = write_exports(&f, stacks, &d);
+	free(verdicts);
+	return code ? ht_give_up(code, &d) : broken ? 1 : runs->status;
 }
 
 static int run(int argc, char **argv)
 {
 	struct ht_rules rules = {0};
 	struct ht_diag d = {0};
-	bool broken = false;
 	int status, code = check_settings(argc, argv, &rules, &d);
 	if (code) {
 		ht_rules_release(&rules);
 		return ht_give_up(code, &d);
 	}
 	struct ht_runs runs = {.per = settings.per.per, .region = settings.per.region};
-	struct ht_compare *c = read_runs(&runs, (enum ht_compare_by)settings.by, &status);
-	if (!status) {
-		ht_runs_warn(&runs);
-		ht_compare_finish(c);
-		struct ht_judgement *verdicts = judge(&rules, c, &broken);
-		struct ht_diff f = {.c = c,
-				    .runs = &runs,
-				    .metric = ht_rule_metrics[settings.metric],
-				    .by = by_names[settings.by],
-				    .threshold = settings.threshold,
-				    .limit = 20,
-				    .verdicts = verdicts,
-				    .verdict_count = rules.count};
-		if (settings.limit_given)
-			f.limit = settings.limit ? settings.limit : SIZE_MAX;
-		code = show(&f, &d);
-		if (!code)
-			code = write_exports(&f, &d);
-		status = code ? ht_give_up(code, &d) : broken ? 1 : runs.status;
-		free(verdicts);
-	}
+	enum ht_compare_value metric = ht_rule_values[settings.metric];
+	bool exports = (settings.pprof || settings.folded) && settings.by != HT_COMPARE_STACK;
+	struct ht_compare *c = ht_compare_new((enum ht_compare_by)settings.by, metric);
+	struct ht_compare *stacks = exports ? ht_compare_new(HT_COMPARE_STACK, metric) : NULL;
+	status = read_runs(&runs, c, stacks);
+	if (!status)
+		status = conclude(&runs, c, stacks, &rules);
 	ht_compare_free(c);
+	if (stacks)
+		ht_compare_free(stacks);
 	ht_runs_release(&runs);
 	ht_rules_release(&rules);
 	return status;

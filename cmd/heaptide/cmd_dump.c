@@ -18,6 +18,7 @@
 #include "progress.h"
 #include "reading.h"
 #include "text.h"
+#include "utf8.h"
 
 static struct {
 	const char *output;
@@ -147,6 +148,19 @@ static void event_fields(struct line *l, const struct ht_event *e, unsigned colu
 		field(l, "new_machine");
 }
 
+/* ` text="parse"`: the string behind an id, on one line whatever is in it. */
+static void string_field(struct dump *p, const char *key, uint64_t id)
+{
+	struct ht_buf clean = {0};
+	size_t n = 0;
+	const char *s = id <= UINT32_MAX ? ht_trace_string(p->t, (uint32_t)id, &n) : "";
+	ht_text_clean_n(&clean, s, n);
+	ht_buf_byte(&clean, '\0');
+	ht_buf_printf(&p->out.buf, " %s=", key);
+	ht_json_string(&p->out.buf, (const char *)clean.data);
+	ht_buf_release(&clean);
+}
+
 static void print_event(struct dump *p, const struct ht_event *e)
 {
 	const struct ht_thread_info *thread = ht_trace_thread(p->t, e->thread);
@@ -164,6 +178,10 @@ static void print_event(struct dump *p, const struct ht_event *e)
 	l.between = "  ";
 	event_fields(&l, e, op->columns);
 	ht_buf_append(&p->out.buf, l.s, l.n);
+	if (op->columns & HT_OP_EXTRA_STRING)
+		string_field(p, "text", e->extra);
+	if ((op->columns & HT_OP_EXTRA2_STRING) && e->extra2)
+		string_field(p, "text2", e->extra2);
 	ht_buf_byte(&p->out.buf, '\n');
 	if (settings.stacks && e->stack)
 		ht_dump_stack(&p->out.buf, p->t, p->names ? p->names->stacks : NULL, e->stack);

@@ -17,16 +17,22 @@ static const struct view {
 	bool verdicts; /* it needs them */
 	int (*show)(struct ht_escape *x, struct ht_diag *d);
 } views[] = {
-    {"verdicts", true, ht_escape_lines},
+    {"verdicts", true, ht_escape_lines},       {"growth", false, ht_escape_growth},
+    {"churn", false, ht_escape_churn},	       {"sizes", false, ht_escape_sizes_view},
+    {"lifetimes", false, ht_escape_lifetimes},
 };
-static const char *const view_names[] = {"verdicts", NULL};
+static const char *const view_names[] = {"verdicts", "growth", "churn", "sizes", "lifetimes", NULL};
+enum { VIEW_GROWTH = 1, VIEW_CHURN = 2 };
 
 static struct {
 	int view;
 	bool limit_given;
 	uint64_t limit;
 	const char *list;
+	/* Passes of the view; one of them. */
 	struct ht_fates *fates;
+	struct ht_growth_pass *growth;
+	struct ht_pools_pass *pools;
 } settings;
 
 static const struct ht_option options[] = {
@@ -52,8 +58,12 @@ static const struct ht_option *const tables[] = {options, ht_result_options, ht_
 static size_t make_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
 {
 	(void)ctx;
-	settings.fates = ht_fates_new(a);
-	passes[0] = ht_fates_pass(settings.fates);
+	if (settings.view == VIEW_GROWTH)
+		passes[0] = ht_growth_pass(settings.growth = ht_growth_new(a));
+	else if (settings.view == VIEW_CHURN)
+		passes[0] = ht_pools_pass(settings.pools = ht_pools_new(a));
+	else
+		passes[0] = ht_fates_pass(settings.fates = ht_fates_new(a));
 	return 1;
 }
 
@@ -108,7 +118,17 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 		ht_code_free(code);
 		x.verdicts = &verdicts;
 	}
+	struct ht_growth growth = {0};
+	struct ht_pools pools = {0};
+	if (settings.growth)
+		ht_growth_finish(settings.growth, &growth);
+	if (settings.pools)
+		ht_pools_finish(settings.pools, &pools);
+	x.growth = &growth;
+	x.pools = &pools;
 	int code = show_view(&x, d);
+	ht_growth_release(&growth);
+	ht_pools_release(&pools);
 	ht_verdicts_release(&verdicts);
 	ht_fates_free(settings.fates);
 	return code;

@@ -88,6 +88,9 @@ static void emit_image_json(struct ht_emitter *e, const struct ht_analysis *a, u
 		     n->c.own_peak_bytes ? ht_ns(n->c.own_peak_time_ns) : ht_null());
 	ht_emit_json(e, "end_live_bytes", ht_bytes(n->c.leaked_bytes));
 	ht_emit_json(e, "end_live_objects", ht_count(n->c.leaked_objects));
+	ht_emit_errors(e, &n->c);
+	if (n->c.spread)
+		ht_emit_json(e, "own_peak_live_bytes_stderr", ht_real(ht_counters_stderr(&n->c, HT_SPREAD_OWN_PEAK_BYTES)));
 	ht_emit_json(e, "foreign_frees", ht_count(n->foreign_frees));
 	ht_emit_json(e, "inherited_frees", ht_count(n->inherited_frees));
 	ht_emit_json(e, "implied_frees", ht_count(n->implied_frees));
@@ -164,6 +167,10 @@ static void print_images(struct ht_emitter *e, const struct ht_analysis *a)
 	    {.key = "end_ns", .heading = "end"},
 	    {.key = "allocations", .heading = "allocations"},
 	    {.key = "own_peak_live_bytes", .heading = "own peak"},
+	    {.key = "spread", .heading = "±", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "allocations_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "own_peak_live_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "end_live_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
 	    {.key = "end_live_bytes", .heading = "not freed"},
 	    {.key = "exit_status", .heading = "end of it", .flags = HT_COLUMN_LEFT, .widest = 30},
 	    {0}};
@@ -180,6 +187,10 @@ static void print_images(struct ht_emitter *e, const struct ht_analysis *a)
 		ht_emit_cell(e, ht_known_ns(i->end_ns));
 		ht_emit_cell(e, ht_count(c->allocs));
 		ht_emit_cell(e, ht_bytes(c->own_peak_bytes));
+		ht_emit_cell(e, ht_share(ht_counters_stderr(c, HT_SPREAD_OWN_PEAK_BYTES), (double)c->own_peak_bytes));
+		ht_emit_cell(e, ht_real(ht_counters_stderr(c, HT_SPREAD_ALLOCS)));
+		ht_emit_cell(e, ht_real(ht_counters_stderr(c, HT_SPREAD_OWN_PEAK_BYTES)));
+		ht_emit_cell(e, ht_real(ht_counters_stderr(c, HT_SPREAD_LEAKED_BYTES)));
 		ht_emit_cell(e, ht_bytes(c->leaked_bytes));
 		struct ht_phrase end = ht_phrase_exit(i->wait_status);
 		ht_emit_cell(e, ht_string(i->end_ns == UINT64_MAX ? "still running" : end.s));
@@ -219,6 +230,7 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 	free(command);
 	ht_emit_completeness(e, a);
 	ht_emit_newline(e);
+	ht_say_sampled(e, a);
 	ht_emit_text(e, "\n");
 	ht_emit_item(e, "start_utc", "recorded   ", ht_utc(ht_trace_settings(t)->start_utc_ns));
 	ht_emit_item(e, "duration_ns", "for", ht_ns(ht_trace_duration_ns(t)));
@@ -232,12 +244,16 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 			     (double)ht_trace_file_bytes(t) / (double)events);
 	ht_emit_newline(e);
 	ht_emit_item(e, "allocations", "allocations", ht_count(n->c.allocs));
+	ht_say_spread(e, &n->c, HT_SPREAD_ALLOCS, n->c.allocs);
 	ht_emit_item(e, "allocated_bytes", "of", ht_bytes(n->c.bytes));
+	ht_say_spread(e, &n->c, HT_SPREAD_BYTES, n->c.bytes);
 	ht_emit_item(e, "frees", "frees", ht_count(n->c.frees));
+	ht_say_spread(e, &n->c, HT_SPREAD_FREES, n->c.frees);
 	ht_emit_item(e, "failed_calls", "failed", ht_count(n->failed_calls));
 	ht_emit_newline(e);
 	ht_emit_strange_frees(e, n, "odd frees   ");
 	ht_emit_item(e, "peak", "peak       ", ht_bytes(n->c.peak_bytes));
+	ht_say_spread(e, &n->c, HT_SPREAD_PEAK_BYTES, n->c.peak_bytes);
 	ht_emit_item(e, "peak_objects", "in blocks", ht_count(n->c.peak_objects));
 	if (n->has_peak)
 		ht_emit_item(e, "peak_time_ns", "at", ht_ns(n->peak_time_ns));
@@ -245,6 +261,7 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 		ht_emit_item(e, "max_rss", "RSS at most", ht_bytes(a->max_rss_bytes));
 	ht_emit_newline(e);
 	ht_emit_item(e, "leaked", "not freed  ", ht_bytes(n->c.leaked_bytes));
+	ht_say_spread(e, &n->c, HT_SPREAD_LEAKED_BYTES, n->c.leaked_bytes);
 	ht_emit_item(e, "leaked_objects", "in blocks", ht_count(n->c.leaked_objects));
 	ht_emit_newline(e);
 	ht_emit_item(e, "threads", "threads    ", ht_count(n->threads));
@@ -270,6 +287,7 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	int code = ht_result_open(&r, "heaptide.info/1", path, d);
 	if (code)
 		return code;
+	r.e.estimates = a->sample_bytes != 0;
 	if (r.e.format == HT_EMIT_JSON)
 		print_json(&r.e, a);
 	else if (r.e.format == HT_EMIT_CSV)

@@ -11,6 +11,7 @@
 #include "reading.h"
 #include "report.h"
 #include "result.h"
+#include "text.h"
 
 enum { CURVE_BUCKETS = 16 };
 
@@ -26,7 +27,7 @@ static const struct view {
 };
 static const char *const view_names[] = {"summary", "sites",	 "tree",    "callers", "list",
 					 "sizes",   "lifetimes", "threads", "modules", NULL};
-enum { VIEW_SITES = 1, VIEW_TREE = 2, VIEW_CALLERS = 3, VIEW_LIST = 4, VIEW_LIFETIMES = 6, VIEW_MODULES = 8 };
+enum { VIEW_SUMMARY = 0, VIEW_SITES = 1, VIEW_TREE = 2, VIEW_CALLERS = 3, VIEW_LIST = 4, VIEW_LIFETIMES = 6, VIEW_MODULES = 8 };
 static const char *const by_names[] = {"line", "function", "file", "module", "stack", NULL};
 static const char *const metric_names[] = {"peak",   "live",	  "bytes", "allocs",
 					   "leaked", "temporary", NULL};
@@ -153,6 +154,26 @@ static void emit_head(struct ht_emitter *e, const struct ht_report *r)
 	emit_symbols(e, r->a);
 }
 
+/* What keeps names from being better, and what to install or pass: once for each module. */
+static void say_reasons(struct ht_emitter *e, const struct ht_analysis *a)
+{
+	const struct ht_symbol_quality *q = ht_stacks_quality(a->stacks);
+	bool any = false;
+	for (size_t i = 0; i < q->module_count; i++) {
+		const struct ht_module_quality *m = &q->modules[i];
+		struct ht_buf b = {0};
+		if (!m->reason || !*m->reason)
+			continue;
+		ht_text_clean(&b, m->path);
+		ht_buf_append(&b, ": ", 2);
+		ht_text_clean(&b, m->reason);
+		ht_buf_byte(&b, '\0');
+		ht_emit_text(e, "%s%s\n", any ? "" : "\n", (char *)b.data);
+		ht_buf_release(&b);
+		any = true;
+	}
+}
+
 static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 {
 	struct ht_result result;
@@ -165,7 +186,13 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	result.e.estimates = a->sample_bytes != 0;
 	fill_report(&r);
 	emit_head(&result.e, &r);
+	if (a->sample_bytes && settings.view != VIEW_SUMMARY) {
+		ht_say_sampled(&result.e, a);
+		ht_emit_text(&result.e, "\n");
+	}
 	code = views[settings.view].show(&r, d);
+	if (!code && settings.view == VIEW_MODULES)
+		say_reasons(&result.e, a);
 	if (code) {
 		ht_output_abandon(&result.out);
 		return code;

@@ -181,7 +181,7 @@ static void folded_frame(struct ht_buf *out, const struct ht_compare_frame *f)
 	const char *module = *f->module ? f->module : "program";
 	if (f->function)
 		for (const char *s = f->function; *s; s++)
-			ht_buf_byte(out, (uint8_t)(*s == ';' ? ':' : *s == '\n' ? ' ' : *s));
+			ht_buf_byte(out, (uint8_t)(*s == ';' ? ':' : (uint8_t)*s < ' ' || *s == 0x7f ? ' ' : *s));
 	else if (f->address)
 		ht_buf_printf(out, "[%s+0x%llx]", module, (unsigned long long)f->address);
 	else

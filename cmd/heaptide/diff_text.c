@@ -96,6 +96,8 @@ static void side_line(const struct ht_diff *f, enum ht_side side, struct ht_buf 
 static void certainty_line(const struct ht_diff *f, struct ht_buf *out)
 {
 	const struct ht_compare *c = f->c;
+	if (f->runs->sampled)
+		ht_buf_printf(out, "Numbers are estimates from samples; rows of few samples are noise.\n");
 	if (!c->total.tested) {
 		ht_buf_printf(out, "One run a side cannot tell news from noise; `heaptide diff --old A B C... --new D E F...` can.\n");
 		return;
@@ -117,12 +119,7 @@ static void certainty_line(const struct ht_diff *f, struct ht_buf *out)
 static char *name_cell(const struct ht_diff *f, const struct ht_compare_row *row)
 {
 	bool stacks = f->c->by == HT_COMPARE_FUNCTION || f->c->by == HT_COMPARE_LINE || f->c->by == HT_COMPARE_STACK;
-	char *name = stacks ? ht_runs_chain(f->c, row, f->c->by == HT_COMPARE_STACK ? 6 : 3) : ht_runs_row_name(f->c, row);
-	if (!row->renamed_from)
-		return name;
-	char *with = ht_xasprintf("%s (was %s: %s)", name, row->renamed_from, row->evidence);
-	free(name);
-	return with;
+	return stacks ? ht_runs_chain(f->c, row, f->c->by == HT_COMPARE_STACK ? 6 : 3) : ht_runs_row_name(f->c, row);
 }
 
 static char *site_cell(const struct ht_diff *f, const struct ht_compare_row *row)
@@ -131,10 +128,29 @@ static char *site_cell(const struct ht_diff *f, const struct ht_compare_row *row
 		return ht_xstrdup("");
 	struct ht_buf site = {0};
 	ht_text_clean(&site, *row->frame.file ? row->frame.file : row->frame.module);
-	if (f->c->by == HT_COMPARE_LINE && row->line)
-		ht_buf_printf(&site, " +%u", row->line - 1);
+	if (row->line)
+		ht_buf_printf(&site, ":%u", row->line);
 	ht_buf_byte(&site, '\0');
 	return (char *)site.data;
+}
+
+/* Why a row is what it is, below the table: it would not fit into it. */
+static void evidence_line(const struct ht_diff *f, const struct ht_compare_row *row, struct ht_buf *out)
+{
+	if (!row->renamed_from && !*row->evidence)
+		return;
+	char *name = ht_runs_row_name(f->c, row);
+	ht_buf_printf(out, "%s", name);
+	if (row->renamed_from) {
+		ht_buf_printf(out, " was ");
+		ht_text_clean(out, row->renamed_from);
+	}
+	if (*row->evidence) {
+		ht_buf_printf(out, ": ");
+		ht_text_clean(out, row->evidence);
+	}
+	ht_buf_printf(out, "\n");
+	free(name);
 }
 
 static struct ht_text interval_text(const struct ht_compare_row *row)
@@ -177,7 +193,7 @@ static void folded_lines(const struct ht_diff *f, const struct folded_rows *n, s
 {
 	enum ht_compare_value v = f->c->metric;
 	if (n->cut)
-		ht_buf_printf(out, "and %zu more that changed, %s (-n 0 shows all)\n", n->cut,
+		ht_buf_printf(out, "and %zu more, %s (-n 0 shows all)\n", n->cut,
 			      ht_diff_number(v, n->cut_delta, true).s);
 	if (n->perhaps)
 		ht_buf_printf(out, "? by itself beyond noise (p < 0.05), but one row among so many is by chance\n");
@@ -215,7 +231,7 @@ void ht_diff_text(const struct ht_diff *f, struct ht_emitter *e)
 	    {.key = "site", .heading = "", .flags = HT_COLUMN_LEFT | HT_COLUMN_KEEP_END, .widest = 24},
 	    {0}};
 	struct folded_rows folded = {0};
-	struct ht_buf text = {0};
+	struct ht_buf text = {0}, evidence = {0};
 	enum ht_compare_value v = f->c->metric;
 	size_t shown = 0;
 	side_line(f, HT_OLD, &text);
@@ -252,18 +268,26 @@ void ht_diff_text(const struct ht_diff *f, struct ht_emitter *e)
 		ht_emit_cell(e, ht_string(name));
 		ht_emit_cell(e, ht_string(site));
 		ht_emit_row(e);
+		evidence_line(f, row, &evidence);
 		free(name);
 		free(site);
 		free(status);
 	}
 	if (shown)
 		ht_emit_table_end(e, UINT64_MAX);
+	if (evidence.len)
+		ht_emit_text(e, "\n%.*s\n", (int)evidence.len, (const char *)evidence.data);
 	folded_lines(f, &folded, &text);
 	verdict_lines(f, &text);
 	ht_emit_text(e, "%s%.*s", shown ? "" : "nothing changed\n", (int)text.len, (const char *)text.data);
-	if (shown && f->c->by != HT_COMPARE_STACK)
-		ht_emit_text(e, "\nnext: heaptide diff --by=stack %s %s\n", f->runs->sides[HT_OLD].path,
-			     f->runs->sides[HT_NEW].path);
+	text.len = 0;
+	if (shown && f->c->by != HT_COMPARE_STACK) {
+		ht_text_clean(&text, f->runs->sides[HT_OLD].path);
+		ht_buf_byte(&text, ' ');
+		ht_text_clean(&text, f->runs->sides[HT_NEW].path);
+		ht_emit_text(e, "\nnext: heaptide diff --by=stack %.*s\n", (int)text.len, (const char *)text.data);
+	}
+	ht_buf_release(&evidence);
 	ht_buf_release(&text);
 }
 
@@ -294,8 +318,13 @@ void ht_diff_markdown(const struct ht_diff *f, struct ht_buf *out)
 		      percent(total->old[v], total->new[v]).s, total->tested ? "" : "; one run a side, so noise is not known");
 	for (size_t i = 0; i < f->c->row_count; i++) {
 		const struct ht_compare_row *row = &f->c->rows[i];
-		if (!ht_diff_is_news(f, row) || shown >= f->limit) {
+		if (!ht_diff_is_news(f, row)) {
 			fold(f, row, &folded);
+			continue;
+		}
+		if (shown >= f->limit) {
+			folded.cut++;
+			folded.cut_delta += ht_compare_delta(row, v);
 			continue;
 		}
 		if (!shown++)
@@ -304,7 +333,16 @@ void ht_diff_markdown(const struct ht_diff *f, struct ht_buf *out)
 		ht_buf_printf(out, "| %s | %s | %s | %s | %s |", ht_compare_status_names[row->status],
 			      ht_diff_number(v, row->old[v], false).s, ht_diff_number(v, row->new[v], false).s,
 			      ht_diff_number(v, ht_compare_delta(row, v), true).s, percent(row->old[v], row->new[v]).s);
-		ht_diff_markdown_cell(out, name);
+		struct ht_buf cell = {0};
+		ht_buf_printf(&cell, "%s", name);
+		if (row->renamed_from) {
+			ht_buf_printf(&cell, "; ");
+			evidence_line(f, row, &cell);
+			cell.len--;
+		}
+		ht_buf_byte(&cell, '\0');
+		ht_diff_markdown_cell(out, (const char *)cell.data);
+		ht_buf_release(&cell);
 		ht_buf_printf(out, "\n");
 		free(name);
 	}

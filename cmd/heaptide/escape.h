@@ -5,12 +5,16 @@
 #define HT_ESCAPE_COMMAND_H
 
 #include "emit.h"
+#include "growth.h"
+#include "pools.h"
 #include "verdict.h"
 
 struct ht_escape {
 	const struct ht_analysis *a;
 	const struct ht_fates *fates;
-	const struct ht_verdicts *verdicts; /* NULL: not asked for */
+	const struct ht_verdicts *verdicts;
+	const struct ht_growth *growth; /* each NULL: not asked for */
+	const struct ht_pools *pools;
 	struct ht_emitter *e;
 	const char *path, *list;
 	size_t limit; /* rows; SIZE_MAX: all */
@@ -43,9 +47,22 @@ struct ht_escape_sizes *ht_escape_sizes(const struct ht_escape *x);
 		.key = "unresolved", .flags = HT_COLUMN_DATA_ONLY                                                      \
 	}
 void ht_escape_site_cells(struct ht_emitter *e, const struct ht_frame *f);
+/* The same, and in front of it what text says of a callsite in a table. */
+#define HT_ESCAPE_NAME_COLUMNS                                                                                         \
+	{.key = "name", .heading = "function", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_FLEX},        \
+		{.key = "site", .heading = "site", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_KEEP_END,  \
+		 .widest = 22},                                                                                        \
+		HT_ESCAPE_SITE_COLUMNS
+void ht_escape_name_cells(struct ht_emitter *e, const struct ht_frame *f);
+/* Deterministic order of callsites with equal numbers. */
+int ht_escape_frame_order(const struct ht_frame *a, const struct ht_frame *b);
 
 /* --- views ---------------------------------------------------------------------------------- */
 
 int ht_escape_lines(struct ht_escape *x, struct ht_diag *d);
+int ht_escape_growth(struct ht_escape *x, struct ht_diag *d);
+int ht_escape_churn(struct ht_escape *x, struct ht_diag *d);
+int ht_escape_sizes_view(struct ht_escape *x, struct ht_diag *d);
+int ht_escape_lifetimes(struct ht_escape *x, struct ht_diag *d);
 
 #endif

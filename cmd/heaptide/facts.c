@@ -202,8 +202,13 @@ void ht_say_sampled(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_newline(e);
 }
 
-/* What the totals' estimates may be off by. */
-static void emit_errors(struct ht_emitter *e, const struct ht_counters *c)
+void ht_say_spread(struct ht_emitter *e, const struct ht_counters *c, enum ht_spread_of of, uint64_t value)
+{
+	if (c->spread && value)
+		ht_emit_text(e, " ±%s", ht_text_share(ht_counters_stderr(c, of) / (double)value).s);
+}
+
+void ht_emit_errors(struct ht_emitter *e, const struct ht_counters *c)
 {
 	static const struct {
 		const char *key;
@@ -217,7 +222,7 @@ static void emit_errors(struct ht_emitter *e, const struct ht_counters *c)
 	    {"end_live_bytes_stderr", HT_SPREAD_LEAKED_BYTES},
 	    {"end_live_objects_stderr", HT_SPREAD_LEAKED_OBJECTS},
 	};
-	for (size_t i = 0; i < HT_ARRAY_SIZE(all); i++)
+	for (size_t i = 0; c->spread && i < HT_ARRAY_SIZE(all); i++)
 		ht_emit_json(e, all[i].key, ht_real(ht_counters_stderr(c, all[i].of)));
 }
 
@@ -234,8 +239,7 @@ void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_json(e, "peak_time_ns", n->has_peak ? ht_ns(n->peak_time_ns) : ht_null());
 	ht_emit_json(e, "end_live_bytes", ht_bytes(n->c.leaked_bytes));
 	ht_emit_json(e, "end_live_objects", ht_count(n->c.leaked_objects));
-	if (a->sample_bytes)
-		emit_errors(e, &n->c);
+	ht_emit_errors(e, &n->c);
 	ht_emit_json(e, "temporary", a->sample_bytes ? ht_null() : ht_count(n->c.temporary));
 	ht_emit_json(e, "max_rss_bytes", a->has_rss ? ht_bytes(a->max_rss_bytes) : ht_null());
 	emit_lost(e, a->trace);

@@ -41,6 +41,10 @@ struct ht_phrase ht_phrase_exit(int wait_status);
 void ht_emit_sampled(struct ht_emitter *e, const struct ht_analysis *a);
 /* The same as a line of text; nothing when all are. */
 void ht_say_sampled(struct ht_emitter *e, const struct ht_analysis *a);
+/* What totals that are estimates may be off by, into the object that is open; JSON alone. */
+void ht_emit_errors(struct ht_emitter *e, const struct ht_counters *c);
+/* " ±1.2 %" behind a number that is an estimate; text alone. */
+void ht_say_spread(struct ht_emitter *e, const struct ht_counters *c, enum ht_spread_of of, uint64_t value);
 /* The totals' keys, into the object that is open; JSON alone. */
 void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a);
 /* Text: one line that starts with the label, of frees that ended no block of their image or that nobody saw. Nothing

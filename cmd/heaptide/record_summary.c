@@ -1,4 +1,5 @@
-/* record_summary: see record_summary.h. The peak needs the events in order: one pass of the analysis, without sites. */
+/* record_summary: see record_summary.h. The collector has counted everything as it went. Where it could not (a sample, whose
+ * blocks stand for others, blocks of unknown end, a full disk), one pass of the analysis does, without sites. */
 #include "record_summary.h"
 
 #include <errno.h>
@@ -89,10 +90,17 @@ struct numbers {
 	uint64_t allocations, frees, left_blocks, left_bytes;
 	bool has_peak, exact;
 	uint64_t peak_bytes, peak_ns;
+	uint64_t rate, samples; /* rate 0: every allocation was recorded; samples 0: nothing is scaled */
+	double allocations_error, peak_error, left_error; /* shares */
 };
 
+static double error_of(const struct ht_counters *c, enum ht_spread_of of, uint64_t value)
+{
+	return value ? ht_counters_stderr(c, of) / (double)value : 0;
+}
+
 /* By the analysis; by the footer alone when the file is large or cannot be read. */
-static void find_numbers(const struct ht_recording *r, struct numbers *n)
+static void read_numbers(const struct ht_recording *r, struct numbers *n)
 {
 	const struct ht_trace_totals *t = &r->result.totals;
 	struct ht_trace *trace = NULL;
@@ -102,8 +110,13 @@ static void find_numbers(const struct ht_recording *r, struct numbers *n)
 			      .allocations = t->births,
 			      .frees = t->deaths - t->undone_reallocs,
 			      .left_blocks = t->births - t->deaths + t->undone_reallocs};
-	if (r->result.file_bytes > PEAK_FILE_MAX || ht_trace_open(&trace, r->path, NULL))
+	if (ht_trace_open(&trace, r->path, NULL))
 		return;
+	n->rate = ht_trace_settings(trace)->sample_bytes;
+	if (r->result.file_bytes > PEAK_FILE_MAX) {
+		ht_trace_close(trace);
+		return;
+	}
 	uint64_t events = 0;
 	for (size_t i = 0; i < ht_trace_block_count(trace); i++)
 		events += ht_trace_block(trace, i)->events;
@@ -121,10 +134,35 @@ static void find_numbers(const struct ht_recording *r, struct numbers *n)
 			.has_peak = a->totals.has_peak,
 			.peak_bytes = a->totals.c.peak_bytes,
 			.peak_ns = a->totals.peak_time_ns,
+			.rate = a->sample_bytes,
+			.samples = a->samples,
+			.allocations_error = error_of(&a->totals.c, HT_SPREAD_ALLOCS, a->totals.c.allocs),
+			.peak_error = error_of(&a->totals.c, HT_SPREAD_PEAK_BYTES, a->totals.c.peak_bytes),
+			.left_error = error_of(&a->totals.c, HT_SPREAD_LEAKED_BYTES, a->totals.c.leaked_bytes),
 		};
 		ht_analysis_free(a);
 	}
 	ht_trace_close(trace);
+}
+
+static void find_numbers(const struct ht_recording *r, struct numbers *n)
+{
+	const struct ht_trace_totals *t = &r->result.totals;
+	if (!t->levels_known || r->result.failed || r->settings.sample_bytes) {
+		read_numbers(r, n);
+		return;
+	}
+	*n = (struct numbers){
+		.events = t->events,
+		.allocations = t->births,
+		.frees = t->births - t->left_blocks,
+		.left_blocks = t->left_blocks,
+		.left_bytes = t->left_bytes,
+		.exact = true,
+		.has_peak = t->peak_bytes > 0,
+		.peak_bytes = t->peak_bytes,
+		.peak_ns = t->peak_ns,
+	};
 }
 
 static void headline(struct ht_buf *b, const struct ht_recording *r)
@@ -162,6 +200,21 @@ static void table(struct ht_buf *b, const struct ht_recording *r, const struct n
 	if (n->exact)
 		ht_buf_printf(b, "%s in ", ht_text_bytes(n->left_bytes).s);
 	ht_buf_printf(b, "%s %s\n", ht_text_count(n->left_blocks).s, n->left_blocks == 1 ? "block" : "blocks");
+}
+
+static void sampling(struct ht_buf *b, const struct numbers *n)
+{
+	if (!n->rate)
+		return;
+	ht_buf_printf(b, "  sampled: one per %s allocated", ht_text_bytes(n->rate).s);
+	if (!n->samples) {
+		ht_buf_printf(b, "; the numbers above are those of the samples\n");
+		return;
+	}
+	ht_buf_printf(b, ", %s samples; estimates: allocations ±%s", ht_text_count(n->samples).s,
+		      ht_text_share(n->allocations_error).s);
+	ht_buf_printf(b, ", peak ±%s", ht_text_share(n->peak_error).s);
+	ht_buf_printf(b, ", not freed ±%s\n", ht_text_share(n->left_error).s);
 }
 
 static void completeness(struct ht_buf *b, const struct ht_recording *r)
@@ -221,6 +274,7 @@ void ht_record_summary(const struct ht_recording *recording)
 	correct_totals(r, &n);
 	headline(&b, r);
 	table(&b, r, &n);
+	sampling(&b, &n);
 	completeness(&b, r);
 	ht_buf_printf(&b, "next: heaptide report ");
 	ht_text_clean(&b, r->path);

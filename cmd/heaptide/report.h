@@ -85,9 +85,12 @@ struct ht_emit_frame ht_report_emit_frame(const struct ht_analysis *a, const str
 	    {.key = prefix "peak_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE}, \
 	    {.key = prefix "leaked_objects_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE}, \
 	    {.key = prefix "leaked_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE}, \
+	    {.key = prefix "own_peak_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE}, \
 	{                                                                                          \
 		.key = prefix "temporary", .flags = HT_COLUMN_DATA_ONLY                            \
 	}
+/* "± at peak": where it is not clear what it belongs to. */
+const char *ht_report_spread_heading(enum ht_metric m);
 /* The standard error of the metric as a share of it; nothing where it is exact. */
 struct ht_value ht_report_spread(const struct ht_counters *c, enum ht_metric m);
 void ht_report_counter_cells(struct ht_emitter *e, const struct ht_counters *c);

@@ -128,6 +128,16 @@ const char *ht_report_symbols_kind(enum ht_symbols_kind kind)
 	return kind < HT_ARRAY_SIZE(kinds) ? kinds[kind] : NULL;
 }
 
+const char *ht_report_spread_heading(enum ht_metric m)
+{
+	static const char *const headings[HT_METRIC_COUNT] = {
+	    [HT_METRIC_PEAK] = "± at peak",	[HT_METRIC_LIVE] = "± live",
+	    [HT_METRIC_BYTES] = "± bytes",	[HT_METRIC_ALLOCS] = "± calls",
+	    [HT_METRIC_LEAKED] = "± not freed", [HT_METRIC_TEMPORARY] = "",
+	};
+	return m < HT_METRIC_COUNT ? headings[m] : "";
+}
+
 struct ht_value ht_report_spread(const struct ht_counters *c, enum ht_metric m)
 {
 	static const enum ht_spread_of of[HT_METRIC_COUNT] = {
@@ -156,7 +166,9 @@ void ht_report_counter_cells(struct ht_emitter *e, const struct ht_counters *c)
 	ht_emit_cell(e, ht_count(c->leaked_objects));
 	ht_emit_cell(e, ht_bytes(c->leaked_bytes));
 	for (unsigned of = 0; of < HT_SPREAD_COUNT; of++)
-		ht_emit_cell(e, ht_real(ht_counters_stderr(c, of)));
+		ht_emit_cell(e, of == HT_SPREAD_OWN_PEAK_BYTES && !c->own_peak_known
+				    ? ht_null()
+				    : ht_real(ht_counters_stderr(c, of)));
 	ht_emit_cell(e, e->estimates ? ht_null() : ht_count(c->temporary));
 }
 

@@ -54,7 +54,7 @@ static const struct ht_thread_totals **sorted_threads(const struct ht_analysis *
 int ht_report_threads(struct ht_report *r, struct ht_diag *d)
 {
 	(void)d;
-	static const struct ht_column columns[] = {
+	const struct ht_column columns[] = {
 	    {.key = "tid", .heading = "tid"},
 	    {.key = "pid", .heading = "pid"},
 	    {.key = "name", .heading = "thread", .flags = HT_COLUMN_LEFT | HT_COLUMN_FLEX},
@@ -62,6 +62,9 @@ int ht_report_threads(struct ht_report *r, struct ht_diag *d)
 	    {.key = "t_bytes", .heading = "bytes", .flags = HT_COLUMN_TEXT_ONLY},
 	    {.key = "t_peak", .heading = "at peak", .flags = HT_COLUMN_TEXT_ONLY},
 	    {.key = "t_leaked", .heading = "not freed", .flags = HT_COLUMN_TEXT_ONLY},
+	    {.key = "spread",
+	     .heading = ht_report_spread_heading(r->metric),
+	     .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE},
 	    {.key = "freed_foreign", .heading = "freed of others"},
 	    HT_COUNTER_COLUMNS(""),
 	    {0}};
@@ -79,6 +82,7 @@ int ht_report_threads(struct ht_report *r, struct ht_diag *d)
 		ht_emit_cell(r->e, ht_bytes(t->c.bytes));
 		ht_emit_cell(r->e, ht_bytes(t->c.peak_bytes));
 		ht_emit_cell(r->e, ht_bytes(t->c.leaked_bytes));
+		ht_emit_cell(r->e, ht_report_spread(&t->c, r->metric));
 		ht_emit_cell(r->e, ht_count(t->freed_foreign));
 		ht_report_counter_cells(r->e, &t->c);
 		ht_emit_row(r->e);
@@ -104,10 +108,22 @@ static void size_range(char *out, size_t n, const struct ht_size_class *c)
 		snprintf(out, n, "%s – %s", ht_text_bytes(c->min).s, ht_text_bytes(c->max).s);
 }
 
+/* What a class may be off by, as a share of its bytes and in numbers. */
+static void size_spread_cells(struct ht_emitter *e, const struct ht_size_class *k)
+{
+	static const enum ht_spread_of of[] = {
+	    HT_SPREAD_ALLOCS,	  HT_SPREAD_BYTES,	  HT_SPREAD_LIVE_OBJECTS,
+	    HT_SPREAD_LIVE_BYTES, HT_SPREAD_PEAK_OBJECTS, HT_SPREAD_PEAK_BYTES};
+	const struct ht_counters c = {.bytes = k->bytes, .spread = k->spread};
+	ht_emit_cell(e, ht_report_spread(&c, HT_METRIC_BYTES));
+	for (size_t i = 0; i < HT_ARRAY_SIZE(of); i++)
+		ht_emit_cell(e, ht_real(ht_counters_stderr(&c, of[i])));
+}
+
 int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 {
 	(void)d;
-	static const struct ht_column columns[] = {
+	const struct ht_column columns[] = {
 	    {.key = "range", .heading = "requested", .flags = HT_COLUMN_TEXT_ONLY},
 	    {.key = "min", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "max", .flags = HT_COLUMN_DATA_ONLY},
@@ -118,6 +134,15 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 	    {.key = "live_bytes", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "peak_objects", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "peak_bytes", .heading = "at peak"},
+	    {.key = "spread",
+	     .heading = ht_report_spread_heading(HT_METRIC_BYTES),
+	     .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "allocs_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "live_objects_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "live_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "peak_objects_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
+	    {.key = "peak_bytes_stderr", .flags = HT_COLUMN_DATA_ONLY | HT_COLUMN_ESTIMATE},
 	    {.key = "temporary", .heading = "temporary"},
 	    {.key = "bar", .heading = "", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT},
 	    {0}};
@@ -143,6 +168,7 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 		ht_emit_cell(r->e, ht_bytes(c->live_bytes));
 		ht_emit_cell(r->e, ht_count(c->peak_objects));
 		ht_emit_cell(r->e, ht_bytes(c->peak_bytes));
+		size_spread_cells(r->e, c);
 		ht_emit_cell(r->e, r->a->sample_bytes ? ht_null() : ht_count(c->temporary));
 		ht_emit_cell(r->e, ht_string(bars));
 		ht_emit_row(r->e);

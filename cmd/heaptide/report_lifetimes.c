@@ -105,6 +105,7 @@ static void row_cells(struct ht_report *r, const struct ht_row *row, const struc
 	ht_emit_cell(r->e, ht_string(name));
 	ht_report_name_cells(r, row);
 	ht_emit_cell(r->e, ht_count(l ? l->frees : 0));
+	ht_emit_cell(r->e, ht_share(ht_counters_stderr(&row->self, HT_SPREAD_FREES), (double)row->self.frees));
 	static const double shares[] = {0.5, 0.9, 0.99, 1};
 	for (size_t i = 0; i < HT_ARRAY_SIZE(shares); i++)
 		ht_emit_cell(r->e, l ? ht_ns(ht_lifespan_percentile(l, shares[i])) : ht_null());
@@ -128,6 +129,7 @@ static void show_sites(struct ht_report *r, const struct ht_rows *rows, size_t s
 	     .heading = "site"},
 	    HT_NAME_COLUMNS,
 	    {.key = "seen_to_die", .heading = "freed"},
+	    {.key = "spread", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE, .heading = "±"},
 	    {.key = "lifetime_ns.p50", .heading = "half in"},
 	    {.key = "lifetime_ns.p90", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "lifetime_ns.p99", .heading = "99 % in"},

@@ -103,8 +103,9 @@ static void line_cells(struct ht_report *r, const struct ht_listed_line *hit, ui
 	ht_emit_cell(r->e, c ? ht_bytes(c->bytes) : ht_omit());
 	ht_emit_cell(r->e, c ? ht_bytes(c->peak_bytes) : ht_omit());
 	ht_emit_cell(r->e, c ? ht_bytes(c->leaked_bytes) : ht_omit());
+	ht_emit_cell(r->e, c ? ht_report_spread(c, r->metric) : ht_omit());
 	ht_emit_cell(r->e, called ? ht_string("→") : ht_omit());
-	ht_emit_cell(r->e, number ? ht_number(number) : ht_omit());
+	ht_emit_cell(r->e, number ? ht_number(number) : hit ? ht_null() : ht_omit());
 	struct ht_buf b = {0};
 	for (; source && *source; source++)
 		if (*source == '\t')
@@ -148,11 +149,13 @@ static void function_lines(struct ht_report *r, const struct ht_listed_function 
 static void show_function(struct ht_report *r, const struct ht_listed_function *f,
 			  struct ht_sources *sources)
 {
-	static const struct ht_column columns[] = {
+	const char *spread = ht_report_spread_heading(r->metric);
+	const struct ht_column columns[] = {
 	    {.key = "allocs", .heading = "allocs", .narrowest = 9},
 	    {.key = "bytes", .heading = "bytes", .narrowest = 8},
 	    {.key = "peak", .heading = "at peak", .narrowest = 8},
 	    {.key = "leaked", .heading = "not freed", .narrowest = 9},
+	    {.key = "spread", .flags = HT_COLUMN_ESTIMATE, .heading = spread},
 	    {.key = "called", .heading = "", .narrowest = 1},
 	    {.key = "line", .heading = "line", .narrowest = 5},
 	    {.key = "source", .heading = "", .flags = HT_COLUMN_LEFT | HT_COLUMN_FLEX},

@@ -172,13 +172,6 @@ static double seconds(const struct ht_analysis *a)
 	return (double)(a->totals.last_ns - a->totals.first_ns) / 1e9;
 }
 
-static void say_spread(struct ht_emitter *e, const struct ht_counters *c, enum ht_metric m)
-{
-	struct ht_value v = ht_report_spread(c, m);
-	if (v.kind == HT_VALUE_SHARE)
-		ht_emit_text(e, " ±%s", ht_text_share(v.real).s);
-}
-
 static void say_totals(struct ht_report *r)
 {
 	struct ht_emitter *e = r->e;
@@ -188,7 +181,7 @@ static void say_totals(struct ht_report *r)
 	ht_emit_text(e, "live bytes  ");
 	curve(e, a, false);
 	ht_emit_item(e, "peak", "peak", ht_bytes(c->peak_bytes));
-	say_spread(e, c, HT_METRIC_PEAK);
+	ht_say_spread(e, c, HT_SPREAD_PEAK_BYTES, c->peak_bytes);
 	if (a->totals.has_peak)
 		ht_emit_text(e, " at %s", ht_text_ns(a->totals.peak_time_ns).s);
 	if (a->has_rss) {
@@ -198,15 +191,15 @@ static void say_totals(struct ht_report *r)
 	}
 	ht_emit_newline(e);
 	ht_emit_item(e, "allocations", "allocations", ht_count(c->allocs));
-	say_spread(e, c, HT_METRIC_ALLOCS);
+	ht_say_spread(e, c, HT_SPREAD_ALLOCS, c->allocs);
 	if (s > 0)
 		ht_emit_text(e, " (%s)", ht_text_rate((double)c->allocs / s).s);
 	ht_emit_item(e, "bytes", "bytes", ht_bytes(c->bytes));
-	say_spread(e, c, HT_METRIC_BYTES);
+	ht_say_spread(e, c, HT_SPREAD_BYTES, c->bytes);
 	ht_emit_item(e, "temporary", "temporary",
 		     a->sample_bytes ? ht_null() : ht_share((double)c->temporary, (double)c->allocs));
 	ht_emit_item(e, "leaked", "not freed", ht_bytes(c->leaked_bytes));
-	say_spread(e, c, HT_METRIC_LEAKED);
+	ht_say_spread(e, c, HT_SPREAD_LEAKED_BYTES, c->leaked_bytes);
 	ht_emit_text(e, " (%s)", ht_text_count(c->leaked_objects).s);
 	ht_emit_newline(e);
 	ht_emit_strange_frees(e, &a->totals, "odd frees   ");
@@ -283,6 +276,7 @@ static char *section_site(const struct ht_row *row)
 static void number_cells(struct ht_report *r, const struct section *s, const struct ht_counters *c)
 {
 	ht_emit_cell(r->e, ht_report_metric(c, s->metric));
+	ht_emit_cell(r->e, ht_report_spread(c, s->metric));
 	ht_emit_cell(r->e, ht_share((double)ht_counters_metric(c, s->metric),
 				    (double)ht_counters_metric(&r->a->totals.c, s->metric)));
 	if (s->per_second > 0)
@@ -348,6 +342,7 @@ static void show_section(struct ht_report *r, const struct section *s, size_t si
 	    {.key = "rank", .heading = "", .narrowest = 2},
 	    {.key = "name", .heading = s->title, .flags = HT_COLUMN_LEFT | HT_COLUMN_FLEX},
 	    {.key = "metric", .heading = s->heading, .narrowest = 9},
+	    {.key = "spread", .flags = HT_COLUMN_ESTIMATE, .heading = "±", .narrowest = 6},
 	    {.key = "share", .heading = "%", .narrowest = 7},
 	    {.key = "companion", .heading = s->companion, .narrowest = 9},
 	    {.key = "site",
@@ -397,11 +392,17 @@ static void say_next(struct ht_report *r)
 	    {"report --list", "annotated source"},
 	    {"report --view=callers", "who is behind each callsite"},
 	    {"report --view=lifetimes", "how long blocks live, site by site"},
+	    {"report --view=modules", "why names are missing, and what helps"},
 	};
+	const struct ht_symbol_quality *q = ht_stacks_quality(r->a->stacks);
+	size_t shown = HT_ARRAY_SIZE(all) - 1;
+	for (size_t i = 0; i < q->module_count; i++)
+		if (poor(&q->modules[i]) || (q->modules[i].reason && *q->modules[i].reason))
+			shown = HT_ARRAY_SIZE(all);
 	char *function = ht_report_hottest(r);
 	bool plain = function && strspn(function, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:") ==
 				     strlen(function);
-	for (size_t i = 0; i < HT_ARRAY_SIZE(all); i++) {
+	for (size_t i = 0; i < shown; i++) {
 		struct ht_buf b = {0};
 		/* A name that a shell or an expression would read otherwise is left out: the view finds it. */
 		const char *list = i ? "" : plain ? function : "";

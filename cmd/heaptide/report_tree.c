@@ -14,6 +14,7 @@ enum { MAX_INDENT = 30 };
 
 static const struct ht_column tree_columns[] = {
     {.key = "total", .flags = HT_COLUMN_TEXT_ONLY, .heading = "total"},
+    {.key = "spread", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE, .heading = "±"},
     {.key = "share", .flags = HT_COLUMN_TEXT_ONLY, .heading = "%"},
     {.key = "self", .flags = HT_COLUMN_TEXT_ONLY, .heading = "self"},
     {.key = "companion", .flags = HT_COLUMN_TEXT_ONLY, .heading = "blocks"},
@@ -76,6 +77,7 @@ static void node_cells(const struct ht_report *r, const struct ht_tree_node *n, 
 	bool unresolved = by_frame && !f.function;
 	char *name = node_name(r, n, indent), *site = node_site(r, n->frame);
 	ht_emit_cell(e, ht_report_metric(&n->total, r->metric));
+	ht_emit_cell(e, ht_report_spread(&n->total, r->metric));
 	ht_emit_cell(e, ht_share((double)ht_counters_metric(&n->total, r->metric),
 				 (double)ht_counters_metric(&r->a->totals.c, r->metric)));
 	ht_emit_cell(e, ht_report_metric(&n->self, r->metric));
@@ -161,7 +163,7 @@ static void show_tree(struct ht_report *r, enum ht_direction direction)
 	bool text = r->e->format == HT_EMIT_TEXT;
 	for (size_t i = 0; i < HT_ARRAY_SIZE(columns); i++)
 		columns[i] = tree_columns[i];
-	columns[3].heading = ht_report_companion_heading(r->metric);
+	columns[4].heading = ht_report_companion_heading(r->metric);
 	ht_analysis_tree(r->a, direction, r->metric, &tree);
 	struct walk w = {.r = r, .t = &tree, .limit = ht_report_limit(r, text ? 60 : SIZE_MAX)};
 	if (text && !r->limit_given)

@@ -21,6 +21,11 @@ const struct ht_option ht_result_options[] = {
     {0},
 };
 
+bool ht_result_is_data(void)
+{
+	return settings.json || settings.csv;
+}
+
 int ht_result_check(struct ht_diag *d)
 {
 	return settings.json && settings.csv

@@ -18,6 +18,7 @@ extern const struct ht_option ht_result_options[]; /* json, csv, output */
 
 /* Before anything is read: 0, or HT_ERR_USAGE when the options contradict each other. */
 int ht_result_check(struct ht_diag *d);
+bool ht_result_is_data(void); /* JSON or CSV */
 
 struct ht_result {
 	struct ht_output out;

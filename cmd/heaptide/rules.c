@@ -189,8 +189,11 @@ int ht_rules_file(struct ht_rules *r, const char *path, struct ht_diag *d)
 	int code = 0;
 	if (!f)
 		return ht_fail(d, HT_ERR_SYSTEM, "%s: %s", path, strerror(errno));
-	for (unsigned number = 1; !code && getline(&line, &cap, f) >= 0; number++)
-		code = budget_line(r, path, number, line, d);
+	ssize_t n;
+	for (unsigned number = 1; !code && (n = getline(&line, &cap, f)) >= 0; number++)
+		code = strlen(line) == (size_t)n
+			       ? budget_line(r, path, number, line, d)
+			       : ht_fail(d, HT_ERR_USAGE, "%s:%u:%zu: a zero byte", path, number, strlen(line) + 1);
 	if (!code && ferror(f))
 		code = ht_fail(d, HT_ERR_SYSTEM, "%s: %s", path, strerror(errno));
 	free(line);
@@ -208,14 +211,23 @@ int ht_rules_percent(void *value, const char *text, struct ht_diag *d)
 	return 0;
 }
 
-void ht_rules_tolerance(struct ht_rules *r, double percent)
+void ht_rules_tolerance(struct ht_rules *r, double percent, bool with_temporary)
 {
 	for (size_t i = 0; ht_rule_metrics[i]; i++)
-		add_rule(r, &(struct ht_rule){.text = ht_xasprintf("total %s +%g%%", ht_rule_metrics[i], percent),
-					      .metric = ht_rule_values[i],
-					      .growth = true,
-					      .percent = true,
-					      .limit = percent});
+		if (with_temporary || ht_rule_values[i] != HT_CV_TEMPORARY)
+			add_rule(r, &(struct ht_rule){.text = ht_xasprintf("total %s +%g%%", ht_rule_metrics[i], percent),
+						      .metric = ht_rule_values[i],
+						      .growth = true,
+						      .percent = true,
+						      .limit = percent});
+}
+
+bool ht_rules_ask(const struct ht_rules *r, enum ht_compare_value metric)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->items[i].metric == metric)
+			return true;
+	return false;
 }
 
 void ht_rules_release(struct ht_rules *r)
@@ -265,14 +277,14 @@ static bool takes_in(const struct ht_compare_row *row, const bool *hit, bool any
 struct ht_judgement ht_rule_judge(const struct ht_rule *r, const struct ht_compare *c, bool anywhere)
 {
 	struct ht_judgement v = {.rule = r};
-	bool *hit = matching_frames(r, c);
+	struct ht_significance s;
+	bool *hit = matching_frames(r, c), *chosen = ht_xcalloc(c->row_count + 1, sizeof(*chosen));
 	double worst = 0;
 	for (size_t i = 0; i < c->row_count; i++) {
 		const struct ht_compare_row *row = &c->rows[i];
 		if (!takes_in(row, hit, anywhere))
 			continue;
-		v.met = true;
-		v.news |= !row->tested || row->significance.news;
+		chosen[i] = v.met = true;
 		v.old += row->old[r->metric];
 		v.new += row->new[r->metric];
 		double part = row->new[r->metric] - (r->growth ? row->old[r->metric] : 0);
@@ -281,10 +293,12 @@ struct ht_judgement ht_rule_judge(const struct ht_rule *r, const struct ht_compa
 			v.row = row;
 		}
 	}
+	v.news = !ht_compare_test(c, r->metric, chosen, &s) || s.news;
 	v.allowed = r->limit;
 	if (r->growth)
 		v.allowed = v.old + (r->percent ? v.old * r->limit / 100 : r->limit);
 	v.broken = v.new > v.allowed * (1 + 1e-9);
+	free(chosen);
 	free(hit);
 	return v;
 }

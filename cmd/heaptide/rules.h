@@ -42,7 +42,9 @@ int ht_rules_file(struct ht_rules *r, const char *path, struct ht_diag *d);
 /* For option tables: "2" or "2%" into a double. */
 int ht_rules_percent(void *value, const char *text, struct ht_diag *d);
 /* Everything may grow by at most so many percent, in each metric. */
-void ht_rules_tolerance(struct ht_rules *r, double percent);
+void ht_rules_tolerance(struct ht_rules *r, double percent, bool with_temporary);
+/* Is some rule about the metric? */
+bool ht_rules_ask(const struct ht_rules *r, enum ht_compare_value metric);
 void ht_rules_release(struct ht_rules *r);
 
 /* What became of a rule. */
@@ -51,7 +53,7 @@ struct ht_judgement {
 	double old, new, allowed; /* allowed: the most that `new` may be */
 	bool broken;
 	bool met;  /* something matched its pattern */
-	bool news; /* some row of it is beyond noise, as far as the runs can tell; one run a side: true */
+	bool news; /* its change is beyond noise, as far as the runs can tell; one run a side: true */
 	const struct ht_compare_row *row; /* the stack or row that did most of it, NULL: none */
 };
 /* The sum over rows that the rule takes in: with `anywhere` those with a matching function anywhere on their stack, else

@@ -43,31 +43,30 @@ static double scale_of(struct ht_runs *r, struct ht_runs_side *s, const struct h
 	}
 }
 
-/* Frames without names are one frame a module: what moves between them cannot be seen. */
-static void warn_of_names(const struct ht_analysis *a, const char *path)
+static void note_unnamed(struct ht_runs *r, const struct ht_analysis *a, const char *path)
 {
 	const struct ht_symbol_quality *q = ht_stacks_quality(a->stacks);
 	const struct ht_module_quality *worst = NULL;
+	double share = q->frames ? 1 - (double)q->resolved / (double)q->frames : 0;
 	for (size_t i = 0; i < q->module_count; i++) {
 		const struct ht_module_quality *m = &q->modules[i];
 		if (!worst || m->frames - m->resolved > worst->frames - worst->resolved)
 			worst = m;
 	}
-	if (worst && q->resolved * 10 < q->frames * 9)
-		ht_warn("%s: %.0f %% of the frames have no name and are told apart by module alone (%s: %s)", path,
-			100.0 * (double)(q->frames - q->resolved) / (double)q->frames, worst->path,
-			worst->reason && *worst->reason ? worst->reason : "no symbols");
+	if (!worst || share <= r->unnamed.share)
+		return;
+	free(r->unnamed.text);
+	r->unnamed.share = share;
+	r->unnamed.text = ht_xasprintf("most of them in %s in %s: %s", worst->path, path,
+				       worst->reason && *worst->reason ? worst->reason : "no symbols");
 }
 
-static int add_analysis(struct ht_runs *r, struct ht_compare *c, enum ht_side side, struct ht_analysis *a, const char *path,
-			bool as_nothing)
+static int add_analysis(struct ht_runs *r, struct ht_compare *c, struct ht_compare *also, enum ht_side side,
+			struct ht_analysis *a, const char *path)
 {
 	struct ht_runs_side *s = &r->sides[side];
-	const struct ht_profile *p = ht_analysis_profile(a, HT_PROFILE_WHOLE, NULL, 0, NULL);
 	struct ht_diag why = {0};
-	double scale = as_nothing ? 0 : scale_of(r, s, a);
-	introduce(s, a->trace, p, path);
-	s->runs++;
+	double scale = scale_of(r, s, a);
 	int status = ht_reading_status(a->trace);
 	if (status)
 		r->status = status;
@@ -75,21 +74,25 @@ static int add_analysis(struct ht_runs *r, struct ht_compare *c, enum ht_side si
 		ht_warn("%s: incomplete: %s", path, why.text);
 		r->incomplete = true;
 	}
+	if (scale <= 0) {
+		ht_warn("%s: no %s in it", path, r->per == HT_PER_REGION ? r->region : "time span");
+		return 2;
+	}
+	const struct ht_profile *p = ht_analysis_profile(a, HT_PROFILE_WHOLE, NULL, 0, NULL);
+	introduce(s, a->trace, p, path);
+	s->runs++;
+	r->sampled |= a->sample_bytes != 0;
 	if (ht_trace_settings(a->trace)->sample_bytes != s->sample_bytes)
 		ht_warn("%s: sampled at another rate than %s", path, s->path);
-	warn_of_names(a, path);
-	if (scale <= 0 && !as_nothing) {
-		ht_warn("%s: no %s in it", path, r->per == HT_PER_REGION ? r->region : "time span");
-		status = 2;
-	} else {
-		ht_compare_add(c, side, p, scale);
-		status = 0;
-	}
+	note_unnamed(r, a, path);
+	ht_compare_add(c, side, p, scale);
+	if (also)
+		ht_compare_add(also, side, p, scale);
 	ht_profile_free(p);
-	return status;
+	return 0;
 }
 
-int ht_runs_add(struct ht_runs *r, struct ht_compare *c, enum ht_side side, const char *path, bool as_nothing)
+int ht_runs_add(struct ht_runs *r, struct ht_compare *c, struct ht_compare *also, enum ht_side side, const char *path)
 {
 	struct ht_trace *t;
 	struct ht_analysis *a = NULL;
@@ -112,16 +115,19 @@ int ht_runs_add(struct ht_runs *r, struct ht_compare *c, enum ht_side side, cons
 		status = ht_reading_analyze(&a, t, &o);
 	}
 	if (!status) {
-		status = add_analysis(r, c, side, a, path, as_nothing);
+		status = add_analysis(r, c, also, side, a, path);
 		ht_analysis_free(a);
 	}
 	ht_trace_close(t);
 	return status;
 }
 
-void ht_runs_warn(const struct ht_runs *r)
+void ht_runs_warn(const struct ht_runs *r, const struct ht_compare *c)
 {
 	const struct ht_runs_side *old = &r->sides[HT_OLD], *new = &r->sides[HT_NEW];
+	if (c->unnamed * 10 > c->frame_count && r->unnamed.text && old->path)
+		ht_warn("%.0f %% of the frames have no name and are told apart by module alone; %s",
+			100.0 * (double)c->unnamed / (double)c->frame_count, r->unnamed.text);
 	if (!old->path || !new->path)
 		return;
 	if (strcmp(old->program, new->program))
@@ -135,6 +141,7 @@ void ht_runs_warn(const struct ht_runs *r)
 
 void ht_runs_release(struct ht_runs *r)
 {
+	free(r->unnamed.text);
 	for (int i = 0; i < 2; i++) {
 		free(r->sides[i].path);
 		free(r->sides[i].command);

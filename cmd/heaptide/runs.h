@@ -26,13 +26,18 @@ struct ht_runs {
 	const char *region; /* HT_PER_REGION: its name, or a task's type */
 	int status;	    /* 0, or 4: a trace was not whole */
 	bool incomplete;    /* of any side: numbers may be missing events */
+	bool sampled;	    /* any: numbers are estimates, and `temporary` is not known */
+	struct ht_unnamed { /* the trace with the largest share of frames without a name */
+		double share;
+		char *text; /* which, and why; NULL: none */
+	} unnamed;
 };
 
-/* Reads a trace into the comparison; scale 0 enters its stacks as nothing. On failure prints the message and returns the
- * exit status. */
-int ht_runs_add(struct ht_runs *r, struct ht_compare *c, enum ht_side side, const char *path, bool as_nothing);
-/* Warns where the sides cannot be compared as they are. */
-void ht_runs_warn(const struct ht_runs *r);
+/* Reads a trace into the comparison, and into `also` unless that is NULL. On failure prints the message and returns the exit
+ * status. */
+int ht_runs_add(struct ht_runs *r, struct ht_compare *c, struct ht_compare *also, enum ht_side side, const char *path);
+/* After the comparison is finished: warns where the sides cannot be compared as they are. */
+void ht_runs_warn(const struct ht_runs *r, const struct ht_compare *c);
 void ht_runs_release(struct ht_runs *r);
 
 /* "parse_value", "libfoo.so+0x12", "(program)", "cache.c", by what the rows are; clean; heap. */

@@ -207,6 +207,8 @@ struct ht_trace_totals {
 	uint64_t collector_cpu_ns, collector_peak_rss, blocked_ns; /* blocked: the target, on full rings */
 	uint64_t self_check_compared, self_check_differences;
 	uint64_t off_reason; /* why a hook turned itself off: index of ht_off_names, 0 = none did */
+	/* Of all images (SPEC.md, section 11), if levels_known is 1 */
+	uint64_t peak_bytes, peak_ns, left_blocks, left_bytes, levels_known;
 };
 #define HT_OFF_NAMES 6
 extern const char *const ht_off_names[HT_OFF_NAMES]; /* for people; [0] = "" */
@@ -222,6 +224,8 @@ struct ht_trace_settings {
 	bool addresses;
 	uint64_t sample_bytes;	   /* 0 = every allocation; else a Poisson sample, one for so many bytes on average */
 	uint64_t checkpoint_memory; /* bytes the writer may use for checkpoints; 0: 16 MiB. Not in the file */
+	bool sized_ends;	   /* the events of deaths (not UNKNOWN ones) and IMAGE_END come with the bytes that they end, as
+				    * their size: so the writer knows peak and rest. Not in the file */
 	bool free_stacks;
 	uint32_t stack_depth;
 	const char *clock;	   /* "tsc", "cntvct", "monotonic" */
@@ -251,8 +255,9 @@ uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e);
 int ht_trace_writer_flush(struct ht_trace_writer *w, struct ht_diag *d);
 uint64_t ht_trace_writer_bad_references(const struct ht_trace_writer *w);
 uint64_t ht_trace_writer_bytes(const struct ht_trace_writer *w);
-/* Flushes, writes index and footer, frees. exit_status: wait status of the first image or -1. */
-int ht_trace_writer_finish(struct ht_trace_writer *w, const struct ht_trace_totals *t, int exit_status,
+/* Flushes, writes index and footer, frees. exit_status: wait status of the first image or -1. What the writer knows itself
+ * it puts into the totals. */
+int ht_trace_writer_finish(struct ht_trace_writer *w, struct ht_trace_totals *t, int exit_status,
 			   struct ht_diag *d);
 void ht_trace_writer_abandon(struct ht_trace_writer *w); /* frees without a footer */
 

@@ -30,7 +30,7 @@ static void start_block(struct ht_encoder *c)
 	c->room = 0;
 }
 
-void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses, uint64_t checkpoint_bytes)
+void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses, uint64_t checkpoint_bytes, bool sized_ends)
 {
 	memset(c, 0, sizeof(*c));
 	c->unit = time_unit_ns;
@@ -41,6 +41,7 @@ void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses
 		c->base[i] = ht_xmalloc(HT_EVENT_COLUMN_BYTES);
 	c->node_limit = 1;
 	c->limit = HT_BLOCK_EVENTS;
+	c->level.known = sized_ends;
 	ht_survivors_init(&c->survivors, checkpoint_bytes);
 	start_block(c);
 }
@@ -150,6 +151,7 @@ static __attribute__((noinline)) bool switch_thread(struct ht_encoder *c, const 
 static unsigned without_number(struct ht_encoder *c, unsigned op)
 {
 	c->bad_references++;
+	c->level.known = false;
 	return op == HT_OP_REALLOC_FREE ? HT_OP_REALLOC_FREE_UNKNOWN : HT_OP_FREE_UNKNOWN;
 }
 
@@ -208,11 +210,31 @@ static inline void put_freed(struct ht_encoder *c, struct ht_encoder_thread *t, 
 	t->freed[0] = seq;
 }
 
+/* --- how much is live ------------------------------------------------------------------------ */
+
+static inline void level_up(struct ht_encoder *c, const struct ht_encoder_thread *t, uint64_t size)
+{
+	struct ht_encoder_level *l = &c->level;
+	l->now += size;
+	bool most = l->now > l->peak;
+	l->peak = most ? l->now : l->peak;
+	l->peak_time = most ? t->last : l->peak_time;
+}
+
+static void level_leave(struct ht_encoder *c, uint64_t size)
+{
+	c->level.now -= size;
+	c->level.left += size;
+}
+
 /* --- what is live, for checkpoints ---------------------------------------------------------- */
 
 static inline void note_birth(struct ht_encoder *c, struct ht_encoder_thread *t, const struct ht_event *e, uint32_t stack)
 {
 	uint32_t order = (uint32_t)t->births++;
+	level_up(c, t, e->size);
+	if (__builtin_expect(e->unpaired, 0))
+		c->level.known = false; /* its end has no size */
 	if (__builtin_expect(c->survivors.off, 0))
 		return;
 	struct ht_survivor *s = ht_survivors_birth(&c->survivors, e->seq);
@@ -232,27 +254,39 @@ static inline void note_birth(struct ht_encoder *c, struct ht_encoder_thread *t,
 
 /* The half of a realloc may be taken back, until the thread's next one: till then its block counts as live. */
 static __attribute__((noinline)) void open_realloc(struct ht_encoder *c, struct ht_encoder_thread *t, bool known,
-						   uint64_t value)
+						   uint64_t value, uint64_t size)
 {
 	if (t->realloc_open && t->realloc_known && !c->survivors.off)
 		ht_survivors_death(&c->survivors, t->realloc_value);
 	t->realloc_open = true;
 	t->realloc_known = known;
 	t->realloc_value = value;
+	t->realloc_size = size;
 }
 
-static inline void note_death(struct ht_encoder *c, struct ht_encoder_thread *t, unsigned op, uint64_t seq)
+static void undo_realloc(struct ht_encoder *c, struct ht_encoder_thread *t)
 {
-	if (__builtin_expect(op == HT_OP_REALLOC_FREE, 0))
-		open_realloc(c, t, true, seq);
-	else if (__builtin_expect(!c->survivors.off, 1))
-		ht_survivors_death(&c->survivors, seq);
+	if (t->realloc_open && t->realloc_known) {
+		level_up(c, t, t->realloc_size);
+		c->level.revived++;
+	}
+	t->realloc_open = false;
 }
 
-static void end_image(struct ht_encoder *c, uint32_t image)
+static inline void note_death(struct ht_encoder *c, struct ht_encoder_thread *t, unsigned op, const struct ht_event *e)
+{
+	c->level.now -= e->size;
+	if (__builtin_expect(op == HT_OP_REALLOC_FREE, 0))
+		open_realloc(c, t, true, e->seq, e->size);
+	else if (__builtin_expect(!c->survivors.off, 1))
+		ht_survivors_death(&c->survivors, e->seq);
+}
+
+static void end_image(struct ht_encoder *c, uint32_t image, uint64_t size)
 {
 	if (ht_encoder_image_ended(c, image))
 		return;
+	level_leave(c, size);
 	while (c->image_ended.len <= image)
 		ht_buf_byte(&c->image_ended, 0);
 	c->image_ended.data[image] = 1;
@@ -264,11 +298,11 @@ static __attribute__((noinline)) void note_other(struct ht_encoder *c, struct ht
 						 const struct ht_event *e)
 {
 	if (op == HT_OP_REALLOC_FREE_UNKNOWN)
-		open_realloc(c, t, false, e->address);
+		open_realloc(c, t, false, e->address, 0);
 	else if (op == HT_OP_REALLOC_UNDO)
-		t->realloc_open = false;
+		undo_realloc(c, t);
 	else if (op == HT_OP_IMAGE_END)
-		end_image(c, t->image);
+		end_image(c, t->image, e->size);
 }
 
 /* --- the columns that few events have ---------------------------------------------------------- */
@@ -321,7 +355,7 @@ uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e)
 		put_value(c, HT_COL_EV_OTHER_STACK, stack_step(stack, &c->other_stack));
 		if (__builtin_expect(has & HT_OP_HAS_FREED, 1)) {
 			put_freed(c, t, e->seq);
-			note_death(c, t, op, e->seq);
+			note_death(c, t, op, e);
 		} else {
 			note_other(c, t, op, e);
 		}

@@ -30,6 +30,7 @@ struct ht_encoder_thread {
 	uint32_t image;
 	bool realloc_open, realloc_known; /* its last REALLOC_FREE might be undone: of that number, */
 	uint64_t realloc_value;		  /* or of that address */
+	uint64_t realloc_size;
 	uint64_t births, births_told;
 };
 
@@ -59,14 +60,20 @@ struct ht_encoder {
 	size_t threads_cap;
 	uint64_t requested_bytes;
 	uint64_t ops[HT_OP_COUNT]; /* events of finished blocks */
+	struct ht_encoder_level {
+		bool known; /* so far all ends came with their sizes */
+		uint64_t now, peak, peak_time; /* bytes live in images that have not ended; when they were most, in units */
+		uint64_t left; /* bytes live when their images ended */
+		uint64_t revived; /* deaths taken back */
+	} level;
 	struct ht_survivors survivors;
 	struct ht_buf ended;	    /* uint32_t: images since the last checkpoint */
 	struct ht_buf image_ended;  /* a byte each */
 	uint64_t bad_references;   /* of the caller's: written as 0, or as UNKNOWN */
 };
 
-/* checkpoint_bytes: memory for what checkpoints need. */
-void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses, uint64_t checkpoint_bytes);
+/* checkpoint_bytes: memory for what checkpoints need. sized_ends: as in the settings. */
+void ht_encoder_init(struct ht_encoder *c, uint32_t time_unit_ns, bool addresses, uint64_t checkpoint_bytes, bool sized_ends);
 void ht_encoder_release(struct ht_encoder *c);
 void ht_encoder_threads(struct ht_encoder *c, uint32_t count);
 static inline bool ht_encoder_image_ended(const struct ht_encoder *c, uint32_t image)

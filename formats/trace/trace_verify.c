@@ -2,8 +2,9 @@
  * trace_verify: every invariant of SPEC.md that a reader can check, in one walk over the events.
  * Memory follows the blocks that are live, not the length of the trace.
  *
- * Two maps hold the same live blocks:
+ * Three maps hold the same live blocks:
  *   by_number:  birth number     -> address, image
+ *   sizes:      birth number     -> size
  *   by_address: (address, image) -> birth number, unpaired      (where the address is known)
  * Once a block of the file is lost, deaths of unknown births are nobody's fault any more: `holes`.
  */
@@ -17,7 +18,7 @@
 
 /* What a REALLOC_UNDO of this thread would take back. */
 struct last_realloc {
-	uint64_t seq, address;
+	uint64_t seq, address, size;
 	bool open, known, unpaired; /* known: it ended a block that we had */
 };
 
@@ -29,12 +30,14 @@ struct verifier {
 	uint64_t violations;
 	int worst;
 	bool holes;
-	struct ht_livemap by_number, by_address;
+	struct ht_livemap by_number, sizes, by_address;
 	struct ht_livemap forks; /* (fork number, image) of FORK events */
 	struct last_realloc *reallocs;
 	/* by image: has it ended; blocks in by_number; and those of images that have not ended, together */
 	bool *ended;
 	uint64_t *live, live_count;
+	uint64_t *bytes, live_bytes; /* the same of their sizes */
+	uint64_t time;		     /* of the event we are at */
 	struct ht_live_set set; /* what the checkpoints so far say */
 	size_t checkpoint;
 	bool no_checkpoints; /* one could not be used, so none behind it */
@@ -66,23 +69,40 @@ static uint32_t image_of(const struct verifier *v, const struct ht_event *e)
 	return thread ? thread->image : 0;
 }
 
-static void count_live(struct verifier *v, uint32_t image, int change)
+static void count_live(struct verifier *v, uint32_t image, int change, uint64_t size)
 {
+	uint64_t bytes = change < 0 ? -size : size;
 	v->live[image] += (uint64_t)change;
-	if (!v->ended[image])
-		v->live_count += (uint64_t)change;
+	v->bytes[image] += bytes;
+	v->sums.left_blocks += (uint64_t)change;
+	v->sums.left_bytes += bytes;
+	if (v->ended[image])
+		return;
+	v->live_count += (uint64_t)change;
+	v->live_bytes += bytes;
+	if (v->live_bytes > v->sums.peak_bytes) {
+		v->sums.peak_bytes = v->live_bytes;
+		v->sums.peak_ns = v->time;
+	}
+}
+
+static uint64_t size_of(const struct verifier *v, uint64_t seq)
+{
+	const struct ht_live *size = ht_livemap_get(&v->sizes, seq, 0);
+	return size ? size->value : 0;
 }
 
 static void end_block(struct verifier *v, uint64_t seq, uint64_t address, uint32_t image)
 {
 	if (ht_livemap_get(&v->by_number, seq, 0))
-		count_live(v, image, -1);
+		count_live(v, image, -1, size_of(v, seq));
 	ht_livemap_remove(&v->by_number, seq, 0);
+	ht_livemap_remove(&v->sizes, seq, 0);
 	if (address)
 		ht_livemap_remove(&v->by_address, address, image);
 }
 
-static void begin_block(struct verifier *v, uint64_t seq, uint64_t address, uint32_t image,
+static void begin_block(struct verifier *v, uint64_t seq, uint64_t address, uint64_t size, uint32_t image,
 			bool unpaired)
 {
 	struct ht_live *there = address ? ht_livemap_get(&v->by_address, address, image) : NULL;
@@ -97,8 +117,9 @@ static void begin_block(struct verifier *v, uint64_t seq, uint64_t address, uint
 		end_block(v, older, address, image);
 	}
 	if (!ht_livemap_get(&v->by_number, seq, 0))
-		count_live(v, image, 1);
+		count_live(v, image, 1, size);
 	ht_livemap_put(&v->by_number, seq, 0, address, image);
+	ht_livemap_put(&v->sizes, seq, 0, size, 0);
 	if (address)
 		ht_livemap_put(&v->by_address, address, image, seq, unpaired);
 }
@@ -109,14 +130,14 @@ static void birth(struct verifier *v, const struct ht_event *e)
 	v->sums.requested_bytes += e->size;
 	if (!e->address && (e->unpaired || v->t->settings.addresses) && !v->holes)
 		VIOLATED(v, "block %" PRIu64 " is born without an address", e->seq);
-	begin_block(v, e->seq, e->address, image_of(v, e), e->unpaired);
+	begin_block(v, e->seq, e->address, e->size, image_of(v, e), e->unpaired);
 }
 
 static void death(struct verifier *v, const struct ht_event *e)
 {
 	uint32_t image = image_of(v, e);
 	struct ht_live *block = ht_livemap_get(&v->by_number, e->seq, 0);
-	struct last_realloc last = {.seq = e->seq, .open = true, .known = block != NULL};
+	struct last_realloc last = {.seq = e->seq, .size = size_of(v, e->seq), .open = true, .known = block != NULL};
 	v->sums.deaths++;
 	v->sums.implied_frees += e->op == HT_OP_IMPLIED_FREE;
 	if (!block && !v->holes)
@@ -147,6 +168,7 @@ static void unknown_death(struct verifier *v, const struct ht_event *e)
 	v->sums.unknown_frees++;
 	if (there) {
 		last.seq = there->value;
+		last.size = size_of(v, last.seq);
 		last.unpaired = there->extra;
 		if (!last.unpaired && !v->holes)
 			VIOLATED(v, "%s of %#" PRIx64 ", where block %" PRIu64 " is live",
@@ -164,7 +186,7 @@ static void undo(struct verifier *v, const struct ht_event *e)
 	if (!last->open && !v->holes)
 		VIOLATED(v, "thread %u undoes a realloc that it did not begin", e->thread);
 	if (last->open && last->known)
-		begin_block(v, last->seq, last->address, image_of(v, e), last->unpaired);
+		begin_block(v, last->seq, last->address, last->size, image_of(v, e), last->unpaired);
 	last->open = false;
 }
 
@@ -174,11 +196,13 @@ static void end_image(struct verifier *v, uint32_t image)
 		return;
 	v->ended[image] = true;
 	v->live_count -= v->live[image];
+	v->live_bytes -= v->bytes[image];
 }
 
 static void event(struct verifier *v, const struct ht_event *e)
 {
 	v->sums.events++;
+	v->time = e->time;
 	if (v->ended[image_of(v, e)] && !v->holes)
 		VIOLATED(v, "%s in image %u, which has ended", ht_op_info[e->op].name, image_of(v, e));
 	if (ht_op_is_birth(e->op))
@@ -306,6 +330,12 @@ static void check_totals(struct verifier *v)
 	check_total(v, "unknown frees", f->unknown_frees, s->unknown_frees);
 	check_total(v, "failed calls", f->failed_calls, s->failed_calls);
 	check_total(v, "undone reallocs", f->undone_reallocs, s->undone_reallocs);
+	if (!f->levels_known)
+		return;
+	check_total(v, "bytes at the peak", f->peak_bytes, s->peak_bytes);
+	check_total(v, "ns as its time", f->peak_ns, s->peak_ns);
+	check_total(v, "blocks left", f->left_blocks, s->left_blocks);
+	check_total(v, "bytes left", f->left_bytes, v->sums.left_bytes);
 }
 
 static void check_images(struct verifier *v)
@@ -333,6 +363,7 @@ int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, con
 	v.reallocs = ht_xcalloc(t->thread_count, sizeof(*v.reallocs));
 	v.ended = ht_xcalloc(t->image_count + 1, sizeof(*v.ended));
 	v.live = ht_xcalloc(t->image_count + 1, sizeof(*v.live));
+	v.bytes = ht_xcalloc(t->image_count + 1, sizeof(*v.bytes));
 	if (verdict != HT_VERDICT_OK)
 		violated(&v, "%s", t->text);
 	if (verdict == HT_VERDICT_TRUNCATED)
@@ -351,12 +382,14 @@ int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, con
 	}
 	ht_events_release(&events);
 	ht_livemap_release(&v.by_number);
+	ht_livemap_release(&v.sizes);
 	ht_livemap_release(&v.by_address);
 	ht_livemap_release(&v.forks);
 	ht_live_set_release(&v.set);
 	free(v.reallocs);
 	free(v.ended);
 	free(v.live);
+	free(v.bytes);
 	if (violations)
 		*violations = v.violations;
 	return v.worst;

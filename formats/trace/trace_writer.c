@@ -249,7 +249,7 @@ struct ht_trace_writer *ht_trace_writer_new(int fd, const struct ht_trace_settin
 	w->samples.table = &ht_sample_table;
 	w->string_count = w->node_count = 1; /* "" and "no stack" */
 	ht_encoder_init(&w->events, s->time_unit_ns ? s->time_unit_ns : 1000, s->addresses,
-			s->checkpoint_memory ? s->checkpoint_memory : CHECKPOINT_MEMORY);
+			s->checkpoint_memory ? s->checkpoint_memory : CHECKPOINT_MEMORY, s->sized_ends);
 	build_header(&header, s);
 	put_bytes(w, &header);
 	size_blocks(w);
@@ -382,6 +382,12 @@ static void own_totals(const struct ht_trace_writer *w, struct ht_trace_totals *
 	t->unknown_frees = ops[HT_OP_FREE_UNKNOWN] + ops[HT_OP_REALLOC_FREE_UNKNOWN];
 	t->failed_calls = ops[HT_OP_FAILED];
 	t->undone_reallocs = ops[HT_OP_REALLOC_UNDO];
+	const struct ht_encoder_level *l = &w->events.level;
+	t->levels_known = l->known;
+	t->peak_bytes = l->known ? l->peak : 0;
+	t->peak_ns = l->known ? l->peak_time * w->events.unit : 0;
+	t->left_blocks = l->known ? t->births - t->deaths + l->revived : 0;
+	t->left_bytes = l->known ? l->now + l->left : 0;
 }
 
 static void put_footer(struct ht_trace_writer *w, const struct ht_trace_totals *t, int exit_status)
@@ -399,14 +405,13 @@ static void put_footer(struct ht_trace_writer *w, const struct ht_trace_totals *
 	put_block(w, &end);
 }
 
-int ht_trace_writer_finish(struct ht_trace_writer *w, const struct ht_trace_totals *t,
+int ht_trace_writer_finish(struct ht_trace_writer *w, struct ht_trace_totals *t,
 			   int exit_status, struct ht_diag *d)
 {
-	struct ht_trace_totals totals = *t;
 	int err = ht_trace_writer_flush(w, d);
 	if (!err) {
-		own_totals(w, &totals);
-		put_footer(w, &totals, exit_status);
+		own_totals(w, t);
+		put_footer(w, t, exit_status);
 	}
 	if (!err && w->error)
 		err = ht_fail(d, HT_ERR_SYSTEM, "the trace's footer cannot be written: %s",

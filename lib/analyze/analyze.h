@@ -116,6 +116,7 @@ enum ht_spread_of {
 	HT_SPREAD_PEAK_BYTES,
 	HT_SPREAD_LEAKED_OBJECTS,
 	HT_SPREAD_LEAKED_BYTES,
+	HT_SPREAD_OWN_PEAK_BYTES, /* of a level, not of the choice of its moment */
 	HT_SPREAD_COUNT,
 };
 struct ht_spread_pool;
@@ -208,6 +209,7 @@ struct ht_thread_totals {
 struct ht_size_class {
 	uint64_t min, max; /* inclusive bounds of the class */
 	uint64_t allocs, bytes, live_objects, live_bytes, peak_objects, peak_bytes, temporary;
+	struct ht_spread *spread; /* of estimates; NULL: the numbers are exact */
 };
 
 /* Time from birth to death of the blocks that died, class k: ns of bit length k. */

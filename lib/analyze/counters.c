@@ -29,6 +29,8 @@ void ht_counters_add(struct ht_counters *a, const struct ht_counters *b)
 		for (size_t i = 0; i < HT_SPREAD_COUNT; i++)
 			a->spread->variance[i] += b->spread->variance[i];
 	}
+	if (a->spread)
+		a->spread->variance[HT_SPREAD_OWN_PEAK_BYTES] = 0;
 	a->own_peak_known = false;
 	a->own_peak_bytes = a->own_peak_objects = a->own_peak_time_ns = 0;
 }

@@ -17,6 +17,7 @@ struct set {
 struct ht_estimate {
 	struct ht_analysis *a;
 	struct set total, *images, *threads, sizes[HT_SIZE_CLASSES];
+	double cross_thread, *freed_foreign; /* blocks; the latter per thread */
 	struct set **nodes; /* per canonical node; NULL: nothing of it yet */
 	struct set **rows;  /* per key of a callsite's frame: own peaks alone; not by stack */
 	uint64_t epoch;
@@ -140,6 +141,10 @@ static void freed_here(struct ht_estimate *e, const struct ht_step *s, const str
 	struct set *site = s->stack ? site_of(e, s->stack, s) : NULL;
 	if (s->implied)
 		return;
+	if (!s->same_thread) {
+		e->cross_thread += by * b->objects;
+		e->freed_foreign[s->thread] += by * b->objects;
+	}
 	add(&e->total.freed_here, b, by);
 	add(&e->images[s->image].freed_here, b, by);
 	add(&e->threads[s->thread].freed_here, b, by);
@@ -232,6 +237,7 @@ struct ht_estimate *ht_estimate_new(struct ht_analysis *a)
 	e->a = a;
 	e->images = ht_xcalloc(a->image_count, sizeof(*e->images));
 	e->threads = ht_xcalloc(a->thread_count, sizeof(*e->threads));
+	e->freed_foreign = ht_xcalloc(a->thread_count, sizeof(*e->freed_foreign));
 	if (a->options.sites)
 		e->nodes = ht_xcalloc(a->stacks->node_count, sizeof(*e->nodes));
 	if (a->options.sites && a->options.by != HT_BY_STACK)
@@ -279,6 +285,7 @@ static void hand_over(struct ht_estimate *e, const struct set *t, struct ht_coun
 		[HT_SPREAD_PEAK_BYTES] = t->peak.bytes_var,
 		[HT_SPREAD_LEAKED_OBJECTS] = t->left.objects_var,
 		[HT_SPREAD_LEAKED_BYTES] = t->left.bytes_var,
+		[HT_SPREAD_OWN_PEAK_BYTES] = t->own_peak.bytes_var,
 	};
 	for (size_t i = 0; i < HT_SPREAD_COUNT; i++)
 		s->variance[i] = variances[i] > 0 ? variances[i] : 0;
@@ -295,6 +302,8 @@ static void hand_over_sites(struct ht_estimate *e)
 		hand_over(e, t, &sites->items[i].c);
 		sites->items[i].c.own_peak_known = known;
 	}
+	if (sites)
+		sites->level_variances = ht_xcalloc(sites->level_count, sizeof(*sites->level_variances));
 	for (uint32_t i = 0; sites && i < sites->level_count; i++) {
 		const struct set *t = e->rows ? e->rows[i] : i < sites->count ? e->nodes[sites->items[i].node] : NULL;
 		if (!t)
@@ -302,6 +311,27 @@ static void hand_over_sites(struct ht_estimate *e)
 		sites->levels[i].peak_bytes = whole(t->own_peak.bytes);
 		sites->levels[i].peak_objects = whole(t->own_peak.objects);
 		sites->levels[i].peak_ns = t->own_peak_ns;
+		sites->level_variances[i] = t->own_peak.bytes_var > 0 ? t->own_peak.bytes_var : 0;
+	}
+}
+
+static void hand_over_sizes(struct ht_estimate *e)
+{
+	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
+		struct ht_size_class *k = &e->a->sizes[i];
+		struct ht_counters c;
+		hand_over(e, &e->sizes[i], &c);
+		*k = (struct ht_size_class){
+			.min = k->min,
+			.max = k->max,
+			.allocs = c.allocs,
+			.bytes = c.bytes,
+			.live_objects = c.live_objects,
+			.live_bytes = c.live_bytes,
+			.peak_objects = c.peak_objects,
+			.peak_bytes = c.peak_bytes,
+			.spread = c.spread,
+		};
 	}
 }
 
@@ -315,6 +345,7 @@ static void release(struct ht_estimate *e)
 	free(e->rows);
 	free(e->images);
 	free(e->threads);
+	free(e->freed_foreign);
 	free(e);
 }
 
@@ -327,22 +358,12 @@ void ht_estimate_finish(struct ht_estimate *e)
 	a->totals.peak_time_ns = e->total.own_peak_ns;
 	for (size_t i = 0; i < a->image_count; i++)
 		hand_over(e, &e->images[i], &a->images[i].c);
-	for (size_t i = 0; i < a->thread_count; i++)
+	for (size_t i = 0; i < a->thread_count; i++) {
 		hand_over(e, &e->threads[i], &a->threads[i].c);
-	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
-		struct ht_size_class *k = &a->sizes[i];
-		const struct set *t = &e->sizes[i];
-		*k = (struct ht_size_class){
-			.min = k->min,
-			.max = k->max,
-			.allocs = whole(t->born.objects),
-			.bytes = whole(t->born.bytes),
-			.live_objects = whole(t->instant.objects),
-			.live_bytes = whole(t->instant.bytes),
-			.peak_objects = whole(t->peak.objects),
-			.peak_bytes = whole(t->peak.bytes),
-		};
+		a->threads[i].freed_foreign = whole(e->freed_foreign[i]);
 	}
+	a->totals.cross_thread_frees = whole(e->cross_thread);
+	hand_over_sizes(e);
 	hand_over_sites(e);
 	release(e);
 }

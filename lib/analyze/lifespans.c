@@ -83,12 +83,10 @@ static struct stack_span *span_of(struct ht_lifespans *l, const struct ht_step *
 	return span->row == NOT_SHOWN ? NULL : span;
 }
 
-/* How many blocks this one stands for, in whole ones. */
-static uint64_t weight_of(const struct ht_lifespans *l, const struct ht_step *s)
+/* The time of as many blocks as ht_amount says. */
+static uint64_t times(const struct ht_lifespans *l, uint64_t ns, uint64_t objects)
 {
-	uint64_t objects = ht_amount_of(l->a, s->size).objects;
-	ht_amount_whole(l->a, &objects);
-	return objects;
+	return l->a->sample_bytes ? (uint64_t)((unsigned __int128)ns * objects / HT_AMOUNT_ONE) : ns * objects;
 }
 
 /* by: +1, or -1 when the death is taken back. */
@@ -97,14 +95,13 @@ static void note_death(struct ht_lifespans *l, const struct ht_step *s, uint64_t
 	struct stack_span *span = span_of(l, s);
 	if (!span)
 		return;
-	uint64_t ns = s->lived_ns;
-	by *= weight_of(l, s);
+	const uint64_t ns = s->lived_ns, objects = ht_amount_of(l->a, s->size).objects;
 	struct ht_lifespan *row = &l->rows[span->row];
 	if (!row->classes)
 		row->classes = ht_xcalloc(HT_LIFESPAN_CLASSES, sizeof(*row->classes));
-	span->sum_ns += ns * by;
-	row->frees += by;
-	row->classes[class_of(ns)] += by;
+	span->sum_ns += by * times(l, ns, objects);
+	row->frees += by * objects;
+	row->classes[class_of(ns)] += by * objects;
 	if (ns > row->max_ns)
 		row->max_ns = ns;
 }
@@ -114,11 +111,11 @@ static void note_left(struct ht_lifespans *l, const struct ht_step *s)
 	struct stack_span *span = span_of(l, s);
 	if (!span)
 		return;
-	const uint64_t weight = weight_of(l, s);
-	span->sum_ns += s->lived_ns * weight;
+	const uint64_t objects = ht_amount_of(l->a, s->size).objects;
+	span->sum_ns += times(l, s->lived_ns, objects);
 	if (!s->op) {
-		span->left += weight;
-		span->left_births_ns += s->birth_ns * weight;
+		span->left += objects;
+		span->left_births_ns += times(l, s->birth_ns, objects);
 	}
 }
 
@@ -142,8 +139,13 @@ static void end(void *state, uint64_t last_ns)
 	struct ht_lifespans *l = state;
 	for (uint32_t i = 0; i < l->a->stacks->node_count; i++) {
 		struct stack_span *span = &l->stacks[i];
-		uint64_t ends_ns = span->left * last_ns;
+		uint64_t ends_ns = times(l, last_ns, span->left);
 		span->sum_ns += ends_ns > span->left_births_ns ? ends_ns - span->left_births_ns : 0;
+	}
+	for (uint32_t i = 0; i < l->row_count; i++) {
+		ht_amount_whole(l->a, &l->rows[i].frees);
+		for (size_t k = 0; l->rows[i].classes && k < HT_LIFESPAN_CLASSES; k++)
+			ht_amount_whole(l->a, &l->rows[i].classes[k]);
 	}
 }
 

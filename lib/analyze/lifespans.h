@@ -15,7 +15,7 @@
 enum { HT_LIFESPAN_FIRST = 8, HT_LIFESPAN_LAST = 42, HT_LIFESPAN_CLASSES = (HT_LIFESPAN_LAST - HT_LIFESPAN_FIRST) * 4 + 2 };
 
 struct ht_lifespan {
-	uint64_t frees; /* sum of classes */
+	uint64_t frees; /* sum of classes; of estimates, but for their rounding */
 	uint64_t max_ns; /* of deaths that were taken back, too: percentile 1 is the longest that stands */
 	uint64_t *classes; /* HT_LIFESPAN_CLASSES */
 };

@@ -99,12 +99,15 @@ static void take_totals(struct row_build *b)
 	}
 }
 
-static void set_own_peak(struct ht_counters *c, const struct ht_level *l)
+static void set_own_peak(struct ht_counters *c, const struct ht_sites *s, uint32_t row)
 {
+	const struct ht_level *l = &s->levels[row];
 	c->own_peak_known = true;
 	c->own_peak_bytes = l->peak_bytes;
 	c->own_peak_objects = l->peak_objects;
 	c->own_peak_time_ns = l->peak_ns;
+	if (c->spread && s->level_variances)
+		c->spread->variance[HT_SPREAD_OWN_PEAK_BYTES] = s->level_variances[row];
 }
 
 static int compare_rows(const void *pa, const void *pb, void *ctx)
@@ -157,7 +160,7 @@ void ht_analysis_rows(const struct ht_analysis *a, enum ht_metric metric, bool w
 		if (!b.items[i].stacks && !(with_callees && b.items[i].frame))
 			continue;
 		if (i < sites->level_count)
-			set_own_peak(&b.items[i].self, &sites->levels[i]);
+			set_own_peak(&b.items[i].self, sites, i);
 		if (by_stack)
 			b.items[i].total = b.items[i].self;
 		ht_counters_add(&out->sum, &b.items[i].self);

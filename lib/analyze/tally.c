@@ -408,6 +408,7 @@ void ht_sites_free(struct ht_sites *s)
 	free(s->of_node);
 	free(s->items);
 	free(s->levels);
+	free(s->level_variances);
 	free(s->totals);
 	free(s);
 }

@@ -64,6 +64,7 @@ struct ht_sites {
 	uint32_t count;
 	struct ht_level *levels; /* per row */
 	uint32_t level_count, level_cap;
+	double *level_variances; /* of the levels' peak bytes, where they are estimates; else NULL */
 	struct ht_row_total *totals; /* per key, when somebody has asked for rows */
 };
 

@@ -19,6 +19,7 @@
 #define SLEEP (50 * MS)
 #define IDLE_NAPS 20 /* without a record, before the tick goes stale */
 #define FLUSH (1000 * MS)
+#define CHECKPOINT_SHARE 8 /* of the memory: for checkpoints */
 #define GRACE (100 * MS) /* after the last image's end: a child on its way through exec may still say hello */
 #define GRACE_LONG (1000 * MS) /* the same, when there is one */
 
@@ -119,6 +120,8 @@ void ht_collector_begin(struct ht_collector *c)
 		.start_boottime_ns = clock_ns(CLOCK_BOOTTIME) - ago,
 		.time_unit_ns = 1000,
 		.addresses = c->settings->addresses,
+		.sized_ends = true,
+		.checkpoint_memory = c->memory_cap / CHECKPOINT_SHARE,
 		.free_stacks = c->settings->free_stacks,
 		.stack_depth = c->settings->stack_depth,
 		.sample_bytes = c->settings->sample_bytes,

@@ -167,7 +167,7 @@ struct ht_lane {
 	} frames;
 	uint32_t *mirror;	/* node ids, outermost first */
 	uint32_t depth, mirror_cap;
-	struct { uint64_t address, seq, birth; bool known, any; } undo; /* the last REALLOC_FREE */
+	struct { uint64_t address, seq, size, birth; bool known, any; } undo; /* the last REALLOC_FREE */
 	uint64_t start_pc;	/* where the thread began, 0 = unknown */
 	uint32_t name;
 	uint64_t start_ns, end_ns;

@@ -67,6 +67,7 @@ static HT_COLD void implied_free(struct telling *t, struct ht_pair *old)
 		.thread = t->l->thread,
 		.time = ht_event_time(t->c, t->l, t->r->ticks),
 		.seq = ht_pair_seq(old),
+		.size = ht_pair_size(&t->l->image->pairs, old),
 	};
 	write_event(t, &e);
 	t->c->totals->implied_frees++;
@@ -80,7 +81,7 @@ HT_INLINE void be_born(struct telling *t)
 	struct ht_pair *place = NULL;
 	struct ht_event e;
 	fill_event(t, &e, t->r->op);
-	e.unpaired = !ht_pairs_room(pairs, e.address, t->c->totals->births, e.time);
+	e.unpaired = !ht_pairs_room(pairs, e.address, t->c->totals->births);
 	if (HT_LIKELY(!e.unpaired)) {
 		place = ht_pairs_seek(pairs, e.address);
 		if (HT_UNLIKELY(place->lo)) {
@@ -92,7 +93,7 @@ HT_INLINE void be_born(struct telling *t)
 	}
 	uint64_t seq = write_event(t, &e);
 	if (HT_LIKELY(!e.unpaired))
-		ht_pairs_put(pairs, place, e.address, seq, e.time);
+		ht_pairs_put(pairs, place, e.address, seq, e.time, e.size);
 	t->l->undo.any = t->l->undo.known = false;
 	t->c->totals->births++;
 	t->c->totals->requested_bytes += e.size;
@@ -112,6 +113,7 @@ static HT_COLD void die_unknown(struct telling *t)
 /* pair: its block, or NULL. */
 HT_INLINE void die(struct telling *t, struct ht_pair *pair)
 {
+	struct ht_pairs *pairs = &t->l->image->pairs;
 	struct ht_event e;
 	if (HT_UNLIKELY(!pair)) {
 		die_unknown(t);
@@ -119,14 +121,15 @@ HT_INLINE void die(struct telling *t, struct ht_pair *pair)
 	}
 	fill_event(t, &e, t->r->op);
 	e.seq = ht_pair_seq(pair);
-	uint64_t birth = ht_pair_birth(pair);
+	e.size = ht_pair_size(pairs, pair);
+	uint64_t birth = ht_pair_birth(pairs, pair);
 	if (HT_UNLIKELY(birth > e.time)) { /* born on another thread after our last stamp */
 		e.time = birth;
 		e.stamped = true;
 	}
 	if (t->r->op == HT_REC_REALLOC_FREE)
-		t->l->undo = (typeof(t->l->undo)){e.address, e.seq, birth, true, true};
-	ht_pairs_remove(&t->l->image->pairs, pair);
+		t->l->undo = (typeof(t->l->undo)){e.address, e.seq, e.size, birth ? birth : pairs->epoch_ns, true, true};
+	ht_pairs_remove(pairs, pair);
 	t->c->totals->deaths++;
 	write_event(t, &e);
 }
@@ -209,8 +212,8 @@ static bool tell_undo(struct telling *t)
 	write_event(t, &e);
 	t->c->totals->undone_reallocs++;
 	if (l->undo.known &&
-	    ht_pairs_room(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth)) {
-		ht_pairs_add(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth);
+	    ht_pairs_room(&l->image->pairs, l->undo.address, l->undo.seq)) {
+		ht_pairs_add(&l->image->pairs, l->undo.address, l->undo.seq, l->undo.birth, l->undo.size);
 		if (t->c->waiting_count)
 			ht_drain_told(t->c, l->image, HT_WANT_BIRTH, l->undo.address);
 	}

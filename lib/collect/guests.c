@@ -247,6 +247,8 @@ static void write_life(struct ht_collector *c, const struct ht_guest *i, unsigne
 	struct ht_event e = {.op = (uint8_t)op, .stamped = true, .thread = i->thread, .time = at};
 	if (op == HT_OP_IMAGE_END && i->wait_status != -1)
 		e.extra = (uint64_t)(uint32_t)i->wait_status + 1;
+	if (op == HT_OP_IMAGE_END)
+		e.size = i->pairs.bytes;
 	ht_trace_writer_event(c->writer, &e);
 	c->totals->events++;
 }

@@ -52,9 +52,9 @@ void ht_lanes_adopt(struct ht_collector *c)
 			else
 				h->spares[kept++] = h->spares[i];
 		}
-		if (h->ready && kept != h->spare_count) {
+		if (h->ready) {
 			h->spare_count = kept;
-			ht_host_replenish(c, h);
+			ht_host_replenish(c, h); /* also for what was claimed and not yet written to */
 		}
 	}
 }

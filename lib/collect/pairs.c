@@ -31,6 +31,7 @@ void ht_pairs_release(struct ht_pairs *p)
 	else
 		munmap(p->table, bytes);
 	*p->used -= bytes;
+	free(p->huge);
 	*p = (struct ht_pairs){.shift = 64, .used = p->used, .cap = p->cap};
 }
 
@@ -64,7 +65,7 @@ static struct ht_pair *longer(const struct ht_pairs *p, uint64_t bytes)
 /* Puts an entry into its line or behind, without touching the lines from first to last. */
 static bool put_outside(struct ht_pairs *p, const struct ht_pair *e, uint64_t first, uint64_t last)
 {
-	for (uint64_t i = ht_pairs_home(p, e->lo >> 20 << 3);; i = (i + 1) & p->mask) {
+	for (uint64_t i = ht_pairs_home(p, ht_pair_address(e));; i = (i + 1) & p->mask) {
 		if (i >= first && i <= last)
 			return false;
 		struct ht_pair *line = ht_pairs_line(p, i);
@@ -98,7 +99,7 @@ static void spread(struct ht_pairs *p, uint64_t old_lines)
 	const struct ht_pair *e = (const struct ht_pair *)rest.data;
 	for (size_t i = 0; i < rest.len / sizeof(*e); i++)
 		if (e[i].lo)
-			*ht_pairs_seek(p, e[i].lo >> 20 << 3) = e[i];
+			*ht_pairs_seek(p, ht_pair_address(&e[i])) = e[i];
 	ht_buf_release(&rest);
 }
 
@@ -121,6 +122,49 @@ bool ht_pairs_grow(struct ht_pairs *p)
 	return true;
 }
 
+void ht_pairs_epoch(struct ht_pairs *p, uint64_t seq, uint64_t birth_ns)
+{
+	if (birth_ns < p->epoch_ns) { /* far too late: no time so far is sure */
+		p->young = p->epoch_seq = seq + 1;
+		return;
+	}
+	p->young = birth_ns - p->epoch_ns < 2 * HT_PAIRS_EPOCH ? p->epoch_seq : seq;
+	p->epoch_seq = seq;
+	p->epoch_ns = birth_ns;
+}
+
+/* --- blocks of 16 MiB and more: few, and their mmap and munmap cost more than looking through them ------------- */
+
+static size_t find_huge(const struct ht_pairs *p, uint64_t address)
+{
+	size_t i = p->huge_count;
+	while (i-- > 0 && p->huge[i].address != address)
+		;
+	return i; /* SIZE_MAX: not there, which cannot be */
+}
+
+void ht_pairs_add_huge(struct ht_pairs *p, uint64_t address, uint64_t size)
+{
+	if (p->huge_count == p->huge_cap) {
+		p->huge_cap = p->huge_cap ? 2 * p->huge_cap : 16;
+		p->huge = ht_xrealloc(p->huge, p->huge_cap, sizeof(*p->huge));
+	}
+	p->huge[p->huge_count++] = (struct ht_huge_block){address, size};
+}
+
+uint64_t ht_pairs_huge_size(const struct ht_pairs *p, uint64_t address)
+{
+	size_t i = find_huge(p, address);
+	return i < p->huge_count ? p->huge[i].size : 0;
+}
+
+void ht_pairs_remove_huge(struct ht_pairs *p, uint64_t address)
+{
+	size_t i = find_huge(p, address);
+	if (i < p->huge_count)
+		p->huge[i] = p->huge[--p->huge_count];
+}
+
 void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line)
 {
 	struct ht_pair *hole = ht_pairs_line(p, line) + __builtin_ctz(ht_pairs_match(ht_pairs_line(p, line), 0));
@@ -128,7 +172,7 @@ void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line)
 		struct ht_pair *e = ht_pairs_line(p, i);
 		bool full = !ht_pairs_match(e, 0);
 		for (unsigned k = 0; k < HT_PAIRS_LINE; k++) {
-			uint64_t home = ht_pairs_home(p, e[k].lo >> 20 << 3);
+			uint64_t home = ht_pairs_home(p, ht_pair_address(&e[k]));
 			if (!e[k].lo || ((i - home) & p->mask) < ((i - line) & p->mask))
 				continue;
 			*hole = e[k];

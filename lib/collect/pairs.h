@@ -1,13 +1,15 @@
 /*
- * pairs: the live blocks of one image: address → (sequence number, time of birth).
+ * pairs: the live blocks of one image: address → (sequence number, size, time of birth if that was just now).
  *
  * One flat table of 16-byte entries in lines of four, a cache line each. All blocks of 64 neighbouring bytes have the
  * same home line, as they mostly come and go together; what does not fit goes into the next line with room.
- * An entry packs address/8 (44 bits), sequence number (40) and birth in microseconds (44):
- *	lo = address/8 << 20 | seq & 0xfffff      hi = seq >> 20 << 44 | birth
+ * An entry packs address/8 (44 bits), sequence number (40), size (24) and birth in microseconds, modulo a second (20):
+ *	lo = address/8 << 20 | seq & 0xfffff      hi = seq >> 20 << 44 | birth << 24 | size
+ * A size that does not fit is HT_PAIR_HUGE, and stands in a list of its own. Births are of epochs of EPOCH each: the time is
+ * known of those in the last epoch and the one before it, which are the only ones that a death's inherited stamp could precede.
  * Invariant: an entry with lo == 0 is empty; all lines between an entry's home and its place are full. So a look-up
  * ends at the first line with room, and a removal moves something only when its line was full.
- * What does not fit (odd or huge addresses, over 2^40 births, the memory cap) is refused by
+ * What does not fit (odd or very high addresses, over 2^40 births, the memory cap) is refused by
  * ht_pairs_room, and its block goes unpaired.
  */
 #ifndef HT_PAIRS_H
@@ -16,6 +18,10 @@
 #include "base.h"
 
 #define HT_PAIR_TIME_NS 1000 /* the trace's own unit, so that a death is never written as earlier than its birth */
+#define HT_PAIR_TIMES (1u << 20)
+#define HT_PAIR_HUGE ((1u << 24) - 1)
+#define HT_PAIRS_EPOCH UINT64_C(300000000) /* ns; three of them are less than HT_PAIR_TIMES */
+#define HT_PAIRS_SLACK UINT64_C(100000000) /* ns by which births may come in the wrong order */
 
 struct ht_pair {
 	uint64_t lo, hi;
@@ -25,6 +31,11 @@ struct ht_pairs {
 	uint64_t mask;	/* lines - 1; no table yet: 0 */
 	unsigned shift; /* 64 - log2(lines) */
 	uint64_t count, grow_at;
+	uint64_t bytes; /* sizes of all blocks */
+	uint64_t epoch_ns, epoch_seq; /* when the epoch began, and with which birth */
+	uint64_t young; /* birth times are known from this number on */
+	struct ht_huge_block { uint64_t address, size; } *huge;
+	size_t huge_count, huge_cap;
 	uint64_t *used, cap; /* bytes of all tables of the collector, and their limit */
 };
 
@@ -32,6 +43,11 @@ void ht_pairs_init(struct ht_pairs *p, uint64_t *used, uint64_t cap);
 void ht_pairs_release(struct ht_pairs *p);
 /* Makes room for one more; false: the cap says no. */
 bool ht_pairs_grow(struct ht_pairs *p);
+/* A birth that is not of the current epoch. */
+void ht_pairs_epoch(struct ht_pairs *p, uint64_t seq, uint64_t birth_ns);
+void ht_pairs_add_huge(struct ht_pairs *p, uint64_t address, uint64_t size);
+uint64_t ht_pairs_huge_size(const struct ht_pairs *p, uint64_t address);
+void ht_pairs_remove_huge(struct ht_pairs *p, uint64_t address);
 
 #define HT_PAIRS_LINE 4
 static inline uint64_t ht_pairs_home(const struct ht_pairs *p, uint64_t address)
@@ -52,9 +68,21 @@ static inline uint64_t ht_pair_seq(const struct ht_pair *e)
 {
 	return (e->lo & 0xfffff) | e->hi >> 44 << 20;
 }
-static inline uint64_t ht_pair_birth(const struct ht_pair *e)
+static inline uint64_t ht_pair_address(const struct ht_pair *e)
 {
-	return (e->hi & ((1ull << 44) - 1)) * HT_PAIR_TIME_NS;
+	return e->lo >> 20 << 3;
+}
+/* In ns; 0: longer ago than any stamp that is still inherited. */
+static inline uint64_t ht_pair_birth(const struct ht_pairs *p, const struct ht_pair *e)
+{
+	uint64_t last = (p->epoch_ns + HT_PAIRS_EPOCH) / HT_PAIR_TIME_NS; /* the latest that it can be */
+	uint64_t ago = (last - (e->hi >> 24)) % HT_PAIR_TIMES;
+	return ht_pair_seq(e) < p->young || ago > last ? 0 : (last - ago) * HT_PAIR_TIME_NS;
+}
+static inline uint64_t ht_pair_size(const struct ht_pairs *p, const struct ht_pair *e)
+{
+	uint64_t size = e->hi & HT_PAIR_HUGE;
+	return __builtin_expect(size == HT_PAIR_HUGE, 0) ? ht_pairs_huge_size(p, ht_pair_address(e)) : size;
 }
 /* always_inline: else gcc may think that calls of it have no effect. */
 static inline __attribute__((always_inline)) void ht_pairs_prefetch(const struct ht_pairs *p, uint64_t address)
@@ -82,28 +110,36 @@ static inline struct ht_pair *ht_pairs_find(const struct ht_pairs *p, uint64_t a
 	return e->lo ? e : NULL;
 }
 /* Can this block be added? Grows the table if need be. */
-static inline bool ht_pairs_room(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns)
+static inline bool ht_pairs_room(struct ht_pairs *p, uint64_t address, uint64_t seq)
 {
-	bool fits = address && !(address & 7) && !(address >> 47) && !(seq >> 40) &&
-		    !(birth_ns / HT_PAIR_TIME_NS >> 44);
+	bool fits = address && !(address & 7) && !(address >> 47) && !(seq >> 40);
 	return fits && (p->count < p->grow_at || ht_pairs_grow(p));
 }
 /* Fills the empty place that ht_pairs_seek found after ht_pairs_room. */
-static inline void ht_pairs_put(struct ht_pairs *p, struct ht_pair *e, uint64_t address, uint64_t seq, uint64_t birth_ns)
+static inline void ht_pairs_put(struct ht_pairs *p, struct ht_pair *e, uint64_t address, uint64_t seq, uint64_t birth_ns,
+				uint64_t size)
 {
+	if (__builtin_expect(birth_ns - p->epoch_ns + HT_PAIRS_SLACK >= HT_PAIRS_EPOCH + HT_PAIRS_SLACK, 0))
+		ht_pairs_epoch(p, seq, birth_ns);
+	if (__builtin_expect(size >= HT_PAIR_HUGE, 0))
+		ht_pairs_add_huge(p, address, size);
 	e->lo = address >> 3 << 20 | (seq & 0xfffff);
-	e->hi = seq >> 20 << 44 | birth_ns / HT_PAIR_TIME_NS;
+	e->hi = seq >> 20 << 44 | birth_ns / HT_PAIR_TIME_NS % HT_PAIR_TIMES << 24 | (size < HT_PAIR_HUGE ? size : HT_PAIR_HUGE);
 	p->count++;
+	p->bytes += size;
 }
 /* Needs ht_pairs_room, and an address that is not in the table. */
-static inline void ht_pairs_add(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns)
+static inline void ht_pairs_add(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns, uint64_t size)
 {
-	ht_pairs_put(p, ht_pairs_seek(p, address), address, seq, birth_ns);
+	ht_pairs_put(p, ht_pairs_seek(p, address), address, seq, birth_ns, size);
 }
 /* A line that was full has room now: an entry behind it that was kept out of it moves in. */
 void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line);
 static inline void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e)
 {
+	p->bytes -= ht_pair_size(p, e);
+	if (__builtin_expect((e->hi & HT_PAIR_HUGE) == HT_PAIR_HUGE, 0))
+		ht_pairs_remove_huge(p, ht_pair_address(e));
 	uint64_t line = (uint64_t)(e - p->table) / HT_PAIRS_LINE;
 	bool full = !ht_pairs_match(ht_pairs_line(p, line), 0);
 	*e = (struct ht_pair){0};

@@ -100,6 +100,7 @@ void ht_host_replenish(struct ht_collector *c, struct ht_host *h)
 	/* slots that were claimed and never written to stay in the list: it may be longer than the target */
 	while (spare < h->spare_target && h->spare_count < h->slot_count && add_spare(c, h))
 		spare++;
+	HT_STORE_RELAXED(&h->seg->exhausted, !spare);
 }
 
 static void count_losses(struct ht_trace_totals *t, const struct ht_slot *s)

@@ -56,6 +56,7 @@ struct ht_compare_row {
 	bool in_old, in_new;
 	bool tested; /* two runs a side or more */
 	struct ht_significance significance; /* of the metric */
+	size_t group;			     /* private */
 };
 
 struct ht_compare {
@@ -66,15 +67,20 @@ struct ht_compare {
 	size_t row_count;
 	struct ht_compare_row total; /* status, numbers, significance */
 	const struct ht_compare_frame *frames;
+	size_t frame_count, unnamed; /* different frames; those of them that are told apart by module alone */
 	struct ht_compare_work *work; /* private */
 };
 
 struct ht_compare *ht_compare_new(enum ht_compare_by by, enum ht_compare_value metric);
 /* A profile of kind HT_PROFILE_WHOLE; its strings are copied. Values are multiplied by scale. */
 void ht_compare_add(struct ht_compare *c, enum ht_side side, const struct ht_profile *p, double scale);
-/* After the last run. At least one a side. */
+/* After the last run. A side without a run is nothing. */
 void ht_compare_finish(struct ht_compare *c);
 void ht_compare_free(struct ht_compare *c);
+
+/* Several rows as one, tested by another metric, maybe: chosen[i] says whether rows[i] is among them. False where there are no
+ * two runs a side. */
+bool ht_compare_test(const struct ht_compare *c, enum ht_compare_value metric, const bool *chosen, struct ht_significance *s);
 
 static inline double ht_compare_delta(const struct ht_compare_row *r, enum ht_compare_value v)
 {

@@ -15,7 +15,7 @@ static uint64_t hash_text(uint64_t h, const char *s)
 
 static uint64_t hash_frame(const struct ht_compare_frame *f)
 {
-	uint64_t h = hash_text(hash_text(0xcbf29ce484222325ull, f->function), f->module);
+	uint64_t h = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, f->function), f->module), f->file);
 	h = (h ^ f->address) * 0x9e3779b97f4a7c15ull;
 	return h ^ h >> 32;
 }
@@ -38,20 +38,25 @@ static void grow(struct frame_table *t)
 	}
 }
 
-uint32_t frame_intern(struct frame_table *t, const struct ht_compare_frame *f)
+uint32_t frame_intern(struct frame_table *t, const struct ht_compare_frame *f, unsigned sides)
 {
 	if (!t->index || 2 * t->count > t->mask)
 		grow(t);
 	uint32_t i = (uint32_t)hash_frame(f) & t->mask;
 	for (; t->index[i]; i = (i + 1) & t->mask) {
 		const struct ht_compare_frame *k = &t->items[t->index[i] - 1];
-		if (same_text(k->function, f->function) && same_text(k->module, f->module) && k->address == f->address)
+		if (same_text(k->function, f->function) && same_text(k->module, f->module) && same_text(k->file, f->file) &&
+		    k->address == f->address) {
+			t->sides[t->index[i] - 1] |= (uint8_t)sides;
 			return t->index[i] - 1;
+		}
 	}
 	if (t->count == t->cap) {
 		t->cap = t->cap ? 2 * t->cap : 256;
 		t->items = ht_xrealloc(t->items, t->cap, sizeof(*t->items));
+		t->sides = ht_xrealloc(t->sides, t->cap, sizeof(*t->sides));
 	}
+	t->sides[t->count] = (uint8_t)sides;
 	t->items[t->count] = (struct ht_compare_frame){
 		.function = f->function ? ht_xstrdup(f->function) : NULL,
 		.module = ht_xstrdup(f->module),
@@ -70,6 +75,7 @@ void frame_table_release(struct frame_table *t)
 		free((char *)t->items[i].file);
 	}
 	free(t->items);
+	free(t->sides);
 	free(t->index);
 	*t = (struct frame_table){0};
 }

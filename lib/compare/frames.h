@@ -4,15 +4,16 @@
 
 #include "compare.h"
 
-/* Interned by (function, module, address); file is that of the first one met. */
+/* Interned by all that a frame knows. */
 struct frame_table {
 	struct ht_compare_frame *items;
+	uint8_t *sides; /* per item: which have it, 1u << enum ht_side */
 	uint32_t count, cap;
 	uint32_t *index; /* open addressing: item + 1, 0 = empty */
 	uint32_t mask;
 };
 
-uint32_t frame_intern(struct frame_table *t, const struct ht_compare_frame *f);
+uint32_t frame_intern(struct frame_table *t, const struct ht_compare_frame *f, unsigned sides);
 void frame_table_release(struct frame_table *t);
 
 /* The file's name without path, and without the version behind ".so": what stays from build to build. Heap. */

@@ -1,12 +1,12 @@
 /*
  * pair: rows that are on one side only find their other half. In this order, each step among what the one before left:
  *
- *   lines    by line: rows of one function, in the order of their lines (lines moved within the function)
  *   renamed  a gone row and a new one with the same callers, like counts and like sizes
  *   took     a gone row whose allocations a row beside it, or one with its callers, has more now: inlined without a
  *            trace, tail-called, folded with an identical function
  *   split    a new row whose allocations a row beside it has fewer now
  *
+ * A function in a file that is the same on both sides was neither renamed nor rebuilt: it ran less or more, and stays alone.
  * Beside: within four frames of each other in some stack. Scores are between 0 and 1; the best pairs are
  * taken first. Only the 400 heaviest of a side are paired with each other.
  */
@@ -40,6 +40,14 @@ static uint64_t chain_hash(const uint32_t *frames, uint32_t depth)
 	return h;
 }
 
+static uint64_t text_hash(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+	for (; s && *s; s++)
+		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
+	return h;
+}
+
 static void collect_contexts(struct ht_compare *c)
 {
 	struct ht_compare_work *w = c->work;
@@ -54,9 +62,12 @@ static void collect_contexts(struct ht_compare *c)
 		};
 		x.kind = CALLER;
 		x.hash = s->depth > 1 ? f[1] + 1ull : 0;
+		if (c->by == HT_COMPARE_FILE) /* files are known by what is in them */
+			x.hash = s->depth ? text_hash(w->frames.items[f[0]].function) : 0;
 		w->contexts[w->context_count++] = x;
 		x.kind = CHAIN;
-		x.hash = s->depth > 1 ? chain_hash(f + 1, s->depth - 1) : 0;
+		if (c->by != HT_COMPARE_FILE)
+			x.hash = s->depth > 1 ? chain_hash(f + 1, s->depth - 1) : 0;
 		w->contexts[w->context_count++] = x;
 		x.kind = NEIGHBOUR;
 		for (uint32_t k = 1; k < s->depth && k <= NEAR; k++) {
@@ -134,14 +145,14 @@ static bool beside(const struct ht_compare_work *w, const struct group *a, const
 
 /* --- likeness ------------------------------------------------------------------------------ */
 
-static double ratio(double a, double b)
+double likeness_of(double a, double b)
 {
 	double low = a < b ? a : b, high = a < b ? b : a;
 	return high > 0 ? low / high : 1;
 }
 
 /* Dice's coefficient over pairs of letters. */
-static double name_likeness(const char *a, const char *b)
+double name_likeness(const char *a, const char *b)
 {
 	if (!a || !b)
 		return 0;
@@ -173,16 +184,19 @@ static struct likeness compare_rows(const struct ht_compare_work *w, const struc
 {
 	const struct ht_compare_frame *a = callsite(w, old), *b = callsite(w, new);
 	struct likeness l = {
-		.caller = overlap(w, old, HT_OLD, new, HT_NEW, CALLER),
-		.chain = overlap(w, old, HT_OLD, new, HT_NEW, CHAIN),
-		.count = ratio(old->old_weight, new->new_weight),
-		.size = ratio(mean_size(old->old_bytes, old->old_weight), mean_size(new->new_bytes, new->new_weight)),
+		.count = likeness_of(old->old_weight, new->new_weight),
+		.size = likeness_of(mean_size(old->old_bytes, old->old_weight), mean_size(new->new_bytes, new->new_weight)),
 		.name = a && b ? name_likeness(a->function, b->function) : 0,
-		.near = beside(w, old, new) || beside(w, new, old),
 	};
+	bool numbers = l.count > 0.5 && l.size > 0.7;
+	if (!numbers && l.name <= 0.75)
+		return l;
+	l.caller = overlap(w, old, HT_OLD, new, HT_NEW, CALLER);
+	l.chain = overlap(w, old, HT_OLD, new, HT_NEW, CHAIN);
+	l.near = beside(w, old, new) || beside(w, new, old);
 	l.score = (l.near ? 0.4 : 0.3 * l.caller + 0.2 * l.chain) + 0.2 * l.count + 0.15 * l.size + 0.15 * l.name;
 	/* One agreement alone is chance: callers and numbers, or a like name and either. */
-	bool numbers = l.count > 0.5 && l.size > 0.7, context = l.caller > 0.5 || l.near;
+	bool context = l.caller > 0.5 || l.near;
 	if (!(context && numbers) && !(l.name > 0.75 && (context || numbers)))
 		l.score = 0;
 	return l;
@@ -195,7 +209,7 @@ static void hand_over(struct ht_compare *c, uint32_t from, uint32_t to)
 {
 	struct ht_compare_work *w = c->work;
 	double *a = group_value(w, from), *b = group_value(w, to);
-	for (size_t i = 0; i < (size_t)c->runs[HT_OLD] * HT_CV_COUNT; i++) {
+	for (size_t i = 0; i < (size_t)w->runs * HT_CV_COUNT; i++) {
 		b[i] += a[i];
 		a[i] = 0;
 	}
@@ -256,53 +270,32 @@ static int by_weight(const void *a, const void *b)
 	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
-/* Groups that are on one side only, heaviest first. */
-static struct side_list only_on(const struct ht_compare_work *w, enum ht_side side, size_t most)
+/* By stack, any frame may be what has another name. */
+static bool is_settled(const struct ht_compare *c, const struct group *g)
 {
+	const struct whole_stack *s = &c->work->stacks[g->stack];
+	for (uint32_t i = 0; i < (c->by == HT_COMPARE_STACK ? s->depth : 1); i++)
+		if (!c->work->settled[c->work->pool[s->at + i]])
+			return false;
+	return true;
+}
+
+/* Groups that are on one side only, heaviest first. */
+static struct side_list only_on(const struct ht_compare *c, enum ht_side side)
+{
+	const struct ht_compare_work *w = c->work;
 	struct side_list l = {ht_xcalloc(w->group_count + 1, sizeof(*l.items)), 0};
 	for (uint32_t g = 0; g < w->group_count; g++) {
 		const struct group *k = &w->groups[g];
 		bool old = k->old_weight > 0, new = k->new_weight > 0;
-		if (!k->merged_into && w->stacks[k->stack].depth && old != new && new == (side == HT_NEW))
+		if (!k->merged_into && w->stacks[k->stack].depth && old != new && new == (side == HT_NEW) && !is_settled(c, k))
 			l.items[l.count++] = g;
 	}
 	sorting = w;
 	qsort(l.items, l.count, sizeof(*l.items), by_weight);
-	if (l.count > most)
-		l.count = most;
+	if (l.count > HEAVIEST)
+		l.count = HEAVIEST;
 	return l;
-}
-
-static int by_line(const void *a, const void *b)
-{
-	const struct group *x = &sorting->groups[*(const uint32_t *)a], *y = &sorting->groups[*(const uint32_t *)b];
-	uint32_t fx = sorting->pool[sorting->stacks[x->stack].at], fy = sorting->pool[sorting->stacks[y->stack].at];
-	if (fx != fy)
-		return fx < fy ? -1 : 1;
-	return x->line < y->line ? -1 : x->line > y->line;
-}
-
-static void pair_lines(struct ht_compare *c)
-{
-	struct ht_compare_work *w = c->work;
-	struct side_list gone = only_on(w, HT_OLD, SIZE_MAX), new = only_on(w, HT_NEW, SIZE_MAX);
-	qsort(gone.items, gone.count, sizeof(*gone.items), by_line);
-	qsort(new.items, new.count, sizeof(*new.items), by_line);
-	for (size_t i = 0, k = 0; i < gone.count && k < new.count;) {
-		const struct group *a = &w->groups[gone.items[i]];
-		const struct group *b = &w->groups[new.items[k]];
-		uint32_t fa = w->pool[w->stacks[a->stack].at], fb = w->pool[w->stacks[b->stack].at];
-		if (fa != fb) {
-			if (fa < fb)
-				i++;
-			else
-				k++;
-			continue;
-		}
-		hand_over(c, gone.items[i++], new.items[k++]);
-	}
-	free(gone.items);
-	free(new.items);
 }
 
 struct candidate {
@@ -323,7 +316,7 @@ static int by_score(const void *a, const void *b)
 static void pair_renamed(struct ht_compare *c)
 {
 	struct ht_compare_work *w = c->work;
-	struct side_list gone = only_on(w, HT_OLD, HEAVIEST), new = only_on(w, HT_NEW, HEAVIEST);
+	struct side_list gone = only_on(c, HT_OLD), new = only_on(c, HT_NEW);
 	struct candidate *all = ht_xcalloc(gone.count * new.count + 1, sizeof(*all));
 	size_t n = 0;
 	for (size_t i = 0; i < gone.count; i++)
@@ -333,12 +326,13 @@ static void pair_renamed(struct ht_compare *c)
 				all[n++] = (struct candidate){gone.items[i], new.items[k], l};
 		}
 	qsort(all, n, sizeof(*all), by_score);
+	const char *what = c->by == HT_COMPARE_FILE ? "functions" : "callers";
 	for (size_t i = 0; i < n; i++) {
 		struct group *a = &w->groups[all[i].old], *b = &w->groups[all[i].new];
 		if (a->merged_into || b->renamed_from)
 			continue;
 		const struct likeness *l = &all[i].l;
-		char *context = l->near ? ht_xasprintf("one calls the other") : ht_xasprintf("callers agree to %.0f %%", 100 * l->caller);
+		char *context = l->near ? ht_xasprintf("one calls the other") : ht_xasprintf("%s agree to %.0f %%", what, 100 * l->caller);
 		explain(b, ht_xasprintf("%s, counts to %.0f %%, sizes to %.0f %%, names to %.0f %%", context, 100 * l->count,
 					100 * l->size, 100 * l->name));
 		free(context);
@@ -350,24 +344,28 @@ static void pair_renamed(struct ht_compare *c)
 	free(new.items);
 }
 
-/* How well the change of a row that is on both sides explains the one that is not; 0 = not. */
+/* How well the change of a row that is on both sides explains the one that is not; 0 = not. Its allocations and its bytes
+ * must be in that change; and if only the callers are the same, they must be all of it. */
 static double explains(const struct ht_compare_work *w, const struct group *one, enum ht_side side, const struct group *both)
 {
 	double lone = side == HT_OLD ? one->old_weight : one->new_weight;
-	double change = side == HT_OLD ? both->new_weight - both->old_weight : both->old_weight - both->new_weight;
-	if (both->merged_into || both->old_weight <= 0 || both->new_weight <= 0 || change < 0.8 * lone)
+	double lone_bytes = side == HT_OLD ? one->old_bytes : one->new_bytes;
+	double sign = side == HT_OLD ? 1 : -1, change = sign * (both->new_weight - both->old_weight);
+	double change_bytes = sign * (both->new_bytes - both->old_bytes);
+	if (both->merged_into || both->old_weight <= 0 || both->new_weight <= 0 || change < 0.8 * lone ||
+	    change_bytes < 0.8 * lone_bytes)
 		return 0;
 	bool near = beside(w, one, both) || beside(w, both, one);
 	double callers = overlap(w, one, side, both, side == HT_OLD ? HT_NEW : HT_OLD, CALLER);
-	if (!near && callers < 0.5)
+	if (!near && (callers < 0.5 || likeness_of(lone, change) < 0.8 || likeness_of(lone_bytes, change_bytes) < 0.8))
 		return 0;
-	return (near ? 1 : 0) + callers + ratio(lone, change);
+	return (near ? 1 : 0) + callers + likeness_of(lone, change);
 }
 
 static void pair_moved(struct ht_compare *c, enum ht_side side)
 {
 	struct ht_compare_work *w = c->work;
-	struct side_list lone = only_on(w, side, HEAVIEST);
+	struct side_list lone = only_on(c, side);
 	for (size_t i = 0; i < lone.count; i++) {
 		struct group *one = &w->groups[lone.items[i]];
 		uint32_t best = UINT32_MAX;
@@ -404,10 +402,8 @@ static void pair_moved(struct ht_compare *c, enum ht_side side)
 void pair_groups(struct ht_compare *c)
 {
 	collect_contexts(c);
-	if (c->by == HT_COMPARE_LINE)
-		pair_lines(c);
 	if (c->by == HT_COMPARE_MODULE)
-		return; /* files are what they are called */
+		return; /* match_modules has paired them */
 	pair_renamed(c);
 	pair_moved(c, HT_OLD);
 	pair_moved(c, HT_NEW);

@@ -9,6 +9,8 @@
 
 #define WAYS_EXACT 20000u
 #define WAYS_DRAWN 10000u
+#define WAYS_LEAST 1000u
+#define WORK 20000000u /* dealings times rows that vary, about: some seconds */
 #define RESAMPLES 1000u
 
 /* splitmix64 */
@@ -55,12 +57,14 @@ static uint64_t draw(uint64_t *state, unsigned n, unsigned k)
 	return set;
 }
 
-static struct dealings deal(unsigned n, unsigned k)
+static struct dealings deal(unsigned n, unsigned k, size_t rows)
 {
 	struct dealings d = {NULL, ways(n, k)};
+	size_t most = rows ? WORK / rows : WORK;
+	most = most < WAYS_LEAST ? WAYS_LEAST : most > WAYS_EXACT ? WAYS_EXACT : most;
 	uint64_t first = k == 64 ? UINT64_MAX : (1ull << k) - 1, state = 1;
-	if (d.count > WAYS_EXACT) {
-		d.count = WAYS_DRAWN;
+	if (d.count > most) {
+		d.count = most < WAYS_DRAWN ? most : WAYS_DRAWN;
 		d.sets = ht_xcalloc(d.count, sizeof(*d.sets));
 		d.sets[0] = first;
 		for (size_t i = 1; i < d.count; i++)
@@ -192,6 +196,10 @@ static void interval(const struct row *r, unsigned old_runs, unsigned new_runs, 
 	s->low = s->high = NAN;
 	if (s->old_mean == 0)
 		return;
+	if (s->exact) {
+		s->low = s->high = s->new_mean / s->old_mean - 1;
+		return;
+	}
 	double centre_at = s->new_mean / s->old_mean - 1, wide = stretch(old_runs + new_runs);
 	for (unsigned i = 0; i < RESAMPLES; i++) {
 		double a = resample(r->values, old_runs, &state), b = resample(r->values + old_runs, new_runs, &state);
@@ -274,9 +282,12 @@ bool ht_significance(const double *values, size_t rows, unsigned old_runs, unsig
 	if (old_runs < 2 || new_runs < 2 || n > HT_SIGNIFICANCE_RUNS)
 		return false;
 	struct row *r = ht_xcalloc(rows + 1, sizeof(*r));
-	struct dealings d = deal(n, old_runs);
-	for (size_t k = 0; k < rows; k++)
+	size_t varying = 0;
+	for (size_t k = 0; k < rows; k++) {
 		examine(&r[k], values + k * n, old_runs, new_runs, &out[k]);
+		varying += r[k].varies;
+	}
+	struct dealings d = deal(n, old_runs, varying);
 	/* By what the others tell, and by the row alone: which of them sees more depends on how alike rows vary. */
 	struct usual usual = usual_spread(r, rows, d.sets[0], old_runs, new_runs), alone = {0, 0};
 	double *largest = largest_ratios(r, rows, &d, old_runs, new_runs, usual);

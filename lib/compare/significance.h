@@ -5,7 +5,7 @@
  *
  *   p          Wilcoxon's and Mann and Whitney's rank test, two-sided, exact: over all ways to deal the runs to two
  *              sides, the share in which the sums of (mid)ranks lie as far apart as they do. From 10,000 ways drawn
- *              with a fixed seed where there are more than 20,000.
+ *              with a fixed seed where there are more than 20,000; from fewer, at least 1,000, where very many rows vary.
  *   adjusted   the same dealing for all rows at once, after Westfall and Young (1993): the share in which the largest
  *              standardised difference among all rows that vary is as large as this row's. So that among rows
  *              that did not change, one is called news in 5 % of comparisons, however many rows there are, and rows that

@@ -28,7 +28,6 @@ struct whole_stack {
 /* What becomes a row. */
 struct group {
 	uint32_t stack;	    /* its heaviest */
-	uint32_t line; /* as its stack's */
 	bool only_new; /* before anything was handed over */
 	double old_weight, new_weight; /* allocations, mean over the side's runs */
 	double old_bytes, new_bytes;
@@ -57,8 +56,11 @@ struct ht_compare_work {
 	struct module_seen { /* which files were there on which side */
 		char *name, *build_id;
 		unsigned sides;
+		const char *now; /* what it is called on the new side, NULL: as here */
+		char *evidence;
 	} *modules;
 	size_t module_count;
+	bool *settled; /* per frame: its module is the same file on both sides, so it cannot have been renamed */
 
 	struct renaming { /* by frame of the new side: what it was called; found by function, used by line and by stack */
 		uint32_t from; /* frame + 1, 0 = none */
@@ -90,6 +92,20 @@ static inline double *stack_value(const struct ht_compare_work *w, size_t stack)
 	return w->stack_values + stack * w->runs * HT_CV_COUNT;
 }
 
+/* match_modules.c */
+void see_module(struct ht_compare_work *w, const char *name, const char *build_id, enum ht_side side);
+void common_frames(struct ht_compare *c);
+const struct module_seen *renamed_module(const struct ht_compare_work *w, const char *now); /* NULL: it was not */
+/* align_lines.c; before stacks are united */
+void align_lines(struct ht_compare *c);
+/* group_stacks.c */
+void unite_stacks(struct ht_compare *c);
+void group_stacks(struct ht_compare *c);
+/* compare_rows.c: everything in c that callers see. */
+void make_rows(struct ht_compare *c);
+/* Between 0 and 1: Dice's coefficient over pairs of letters; the smaller over the larger. */
+double name_likeness(const char *a, const char *b);
+double likeness_of(double a, double b);
 /* pair.c: pairs and moves among groups that are on one side only. */
 void pair_groups(struct ht_compare *c);
 /* What a group is called; heap. */

@@ -113,3 +113,14 @@ void *ht_birth_log_revive(struct ht_birth_log *l, uint32_t thread, uint64_t numb
 	struct ht_birth_thread *t = &l->threads[thread];
 	return number < t->births && number >> HT_BIRTH_PAGE_BITS < t->page_cap ? place(l, t, number) : NULL;
 }
+
+void ht_birth_log_each(struct ht_birth_log *l, void (*visit)(void *ctx, void *entry), void *ctx)
+{
+	for (uint32_t i = 0; i < l->thread_count; i++)
+		for (size_t k = 0; k < l->threads[i].page_cap; k++) {
+			struct ht_birth_page *p = l->threads[i].pages[k];
+			for (uint32_t e = 0; p && e < HT_BIRTH_PAGE; e++)
+				if (p->is_live[e / 8] >> e % 8 & 1)
+					visit(ctx, p->entries + e * l->entry);
+		}
+}

@@ -39,5 +39,7 @@ static inline uint64_t ht_birth_number(const struct ht_birth_log *l, uint32_t th
 void ht_birth_log_drop(struct ht_birth_log *l, uint32_t thread, uint64_t number);
 /* It lives on after all; zeroed, to be filled in again. */
 void *ht_birth_log_revive(struct ht_birth_log *l, uint32_t thread, uint64_t number);
+/* Every live one, in no order that means anything. */
+void ht_birth_log_each(struct ht_birth_log *l, void (*visit)(void *ctx, void *entry), void *ctx);
 
 #endif

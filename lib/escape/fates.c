@@ -7,8 +7,10 @@ struct ht_undo {
 	bool present;
 	uint32_t fate;
 	uint64_t number;
-	struct ht_moment moment;
+	struct ht_birth birth;
 };
+
+const uint64_t ht_generations_ns[HT_GENERATIONS] = {1000000, 1000000000, UINT64_C(60000000000)};
 
 /* --- spreads ------------------------------------------------------------------------------ */
 
@@ -119,11 +121,11 @@ static void count_size(struct ht_fates *f, uint32_t row, uint64_t size)
 static uint32_t fate_of(struct ht_fates *f, const struct ht_fate *want)
 {
 	uint32_t hash = ht_mix(((uint64_t)want->birth << 32 | want->death) + want->starter * UINT64_C(0x9e3779b97f4a7c15) +
-			       want->alive * UINT64_C(0xd6e8feb86659fd93) + want->kind), v;
+			       want->alive * UINT64_C(0xd6e8feb86659fd93) + want->kind * 2 + want->again), v;
 	for (size_t i = ht_index_start(&f->index, hash); (v = ht_index_at(&f->index, &i, hash)) != HT_INDEX_NONE; i++) {
 		const struct ht_fate *have = &f->items[v];
 		if (have->birth == want->birth && have->death == want->death && have->starter == want->starter &&
-		    have->alive == want->alive && have->kind == want->kind)
+		    have->alive == want->alive && have->kind == want->kind && have->again == want->again)
 			return v;
 	}
 	if (f->count == f->cap) {
@@ -146,23 +148,24 @@ static uint32_t add_fate(struct ht_fates *f, const struct ht_step *s, const stru
 	return v;
 }
 
-static void set_freed(const struct ht_fates *f, const struct ht_step *s, const struct ht_moment *born,
-		      struct ht_fate *fate)
+static void set_freed(const struct ht_fates *f, const struct ht_step *s, const struct ht_birth_site *site,
+		      const struct ht_birth *born, struct ht_fate *fate)
 {
 	uint32_t depth = f->shapes.of[s->birth_stack < f->stacks->node_count ? s->birth_stack : 0].depth;
 	if (!s->stack) {
 		fate->kind = HT_FATE_NO_STACK;
 		return;
 	}
-	int alive = born ? ht_activity_alive(&f->threads[s->owner], born, depth) : -1;
+	int alive = born ? ht_activity_alive(&f->threads[s->owner], &born->moment, depth) : -1;
 	fate->kind = alive < 0 ? HT_FATE_ASTRAY : HT_FATE_FREED;
 	fate->alive = alive < 0 ? 0 : (uint16_t)alive;
+	fate->again = alive >= 0 && site->last_thread == s->owner && site->turn != born->turn;
 }
 
 static void on_birth(struct ht_fates *f, const struct ht_step *s)
 {
-	struct ht_moment *m = ht_birth_log_add(&f->births, s->owner);
-	*m = ht_activity_now(&f->threads[s->owner]);
+	struct ht_birth *born = ht_birth_log_add(&f->births, s->owner);
+	born->moment = ht_activity_now(&f->threads[s->owner]);
 	struct ht_birth_site *site = site_of(f, s);
 	if (!site)
 		return;
@@ -171,8 +174,9 @@ static void on_birth(struct ht_fates *f, const struct ht_step *s)
 		int alive = ht_activity_alive(&f->threads[s->owner], &site->last, site->callsite_depth);
 		site->separated += alive >= 0 && (uint32_t)alive < site->callsite_depth;
 	}
-	site->last = *m;
+	site->last = born->moment;
 	site->last_thread = s->owner;
+	born->turn = ++site->turn;
 	site->allocs++;
 	site->bytes += s->size;
 	if (s->birth_ns > site->last_birth_ns)
@@ -184,6 +188,12 @@ static void on_birth(struct ht_fates *f, const struct ht_step *s)
 	count_size(f, site->row, s->size);
 }
 
+static void note_age(struct ht_escape_row *row, uint64_t ns, uint64_t by)
+{
+	for (unsigned i = 0; i < HT_GENERATIONS; i++)
+		row->survived[i] += ns >= ht_generations_ns[i] ? by : 0;
+}
+
 static void note_lifetime(struct ht_fates *f, const struct ht_birth_site *site, const struct ht_step *s, uint64_t by)
 {
 	struct ht_escape_row *row = &f->rows[site->row];
@@ -192,14 +202,15 @@ static void note_lifetime(struct ht_fates *f, const struct ht_birth_site *site, 
 		row->between = ht_xcalloc(1, sizeof(*row->between));
 	}
 	ht_loghist_add(row->lived, s->lived_ns, by);
+	note_age(row, s->lived_ns, by);
 	ht_loghist_add(row->between, s->between, by);
 }
 
 static void on_death(struct ht_fates *f, const struct ht_step *s)
 {
 	uint64_t number = ht_birth_number(&f->births, s->owner, s->between);
-	const struct ht_moment *born = ht_birth_log_find(&f->births, s->owner, number);
-	struct ht_moment moment = born ? *born : (struct ht_moment){0};
+	const struct ht_birth *born = ht_birth_log_find(&f->births, s->owner, number);
+	struct ht_birth birth = born ? *born : (struct ht_birth){0};
 	struct ht_birth_site *site = site_of(f, s);
 	uint32_t fate = UINT32_MAX;
 	if (site) {
@@ -211,7 +222,7 @@ static void on_death(struct ht_fates *f, const struct ht_step *s)
 			want.kind = HT_FATE_THREAD;
 			want.starter = t ? t->start_routine : 0;
 		} else {
-			set_freed(f, s, born, &want);
+			set_freed(f, s, site, born, &want);
 		}
 		if (!s->implied)
 			want.death = f->stacks->canon[s->stack < f->stacks->node_count ? s->stack : 0];
@@ -221,7 +232,7 @@ static void on_death(struct ht_fates *f, const struct ht_step *s)
 	}
 	ht_birth_log_drop(&f->births, s->owner, number);
 	if (s->op == HT_OP_REALLOC_FREE || s->op == HT_OP_REALLOC_FREE_UNKNOWN)
-		f->undo[s->thread] = (struct ht_undo){born != NULL, fate, number, moment};
+		f->undo[s->thread] = (struct ht_undo){born != NULL, fate, number, birth};
 }
 
 static void on_revive(struct ht_fates *f, const struct ht_step *s)
@@ -230,9 +241,9 @@ static void on_revive(struct ht_fates *f, const struct ht_step *s)
 	if (!u->present)
 		return;
 	u->present = false;
-	struct ht_moment *m = ht_birth_log_revive(&f->births, s->owner, u->number);
-	if (m)
-		*m = u->moment;
+	struct ht_birth *born = ht_birth_log_revive(&f->births, s->owner, u->number);
+	if (born)
+		*born = u->birth;
 	if (u->fate == UINT32_MAX)
 		return;
 	struct ht_birth_site *site = site_of(f, s);
@@ -251,6 +262,8 @@ static void on_left(struct ht_fates *f, const struct ht_step *s)
 	add_fate(f, s, &want);
 	f->rows[site->row].kept++;
 	f->rows[site->row].kept_bytes += s->size;
+	uint64_t until_ns = s->op ? s->time_ns : f->last_ns;
+	note_age(&f->rows[site->row], until_ns > s->birth_ns ? until_ns - s->birth_ns : 0, 1);
 }
 
 static void steps(void *state, const struct ht_step *steps, size_t count)
@@ -268,6 +281,8 @@ static void steps(void *state, const struct ht_step *steps, size_t count)
 				on_revive(f, s);
 			continue;
 		}
+		if (s->time_ns > f->last_ns)
+			f->last_ns = s->time_ns;
 		if (!s->implied)
 			ht_activity_event(&f->threads[s->thread], &f->shapes, s->stack, s->new_machine);
 		if (s->kind == HT_STEP_BIRTH)
@@ -282,7 +297,7 @@ static void steps(void *state, const struct ht_step *steps, size_t count)
 static void end(void *state, uint64_t last_ns)
 {
 	struct ht_fates *f = state;
-	f->last_ns = last_ns;
+	(void)last_ns;
 	for (uint32_t i = 0; i < f->count; i++) {
 		struct ht_birth_site *site = &f->sites[f->site_of[f->items[i].birth] - 1];
 		f->items[i].next = site->first_fate;
@@ -306,7 +321,7 @@ struct ht_fates *ht_fates_new(struct ht_analysis *a)
 	f->site_of = ht_xcalloc(a->stacks->node_count, sizeof(*f->site_of));
 	f->row_count = a->stacks->key_count;
 	f->rows = ht_xcalloc(f->row_count, sizeof(*f->rows));
-	ht_birth_log_init(&f->births, (uint32_t)a->thread_count, sizeof(struct ht_moment));
+	ht_birth_log_init(&f->births, (uint32_t)a->thread_count, sizeof(struct ht_birth));
 	return f;
 }
 

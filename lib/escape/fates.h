@@ -25,6 +25,7 @@ struct ht_fate {
 	uint32_t starter;      /* THREAD: node of the freeing thread's start routine, 0 unknown */
 	uint16_t alive;	       /* FREED: outermost frames of the birth that may still have been there */
 	uint8_t kind;
+	bool again;	       /* FREED: its thread allocated at the same stack in between */
 	uint64_t blocks, bytes;
 	uint64_t last_birth_ns; /* of the youngest of them */
 	uint32_t next;	       /* of the same site + 1 */
@@ -40,6 +41,7 @@ struct ht_birth_site {
 	uint32_t first_fate; /* + 1 */
 	struct ht_moment last;
 	uint32_t last_thread;
+	uint32_t turn; /* births, modulo 2^32 */
 	uint32_t callsite_depth; /* frames outward from the callsite's, itself included */
 };
 
@@ -59,6 +61,10 @@ struct ht_size_count {
 	uint64_t size, allocs;
 };
 
+/* Generations: 1 ms, 1 s, 1 min. */
+enum { HT_GENERATIONS = 3 };
+extern const uint64_t ht_generations_ns[HT_GENERATIONS];
+
 /* A callsite. */
 struct ht_escape_row {
 	const struct ht_frame *frame;
@@ -66,6 +72,13 @@ struct ht_escape_row {
 	uint32_t ops; /* bit per enum ht_op of its births */
 	uint32_t node; /* a stack of it */
 	struct ht_loghist *lived, *between; /* NULL: nothing died */
+	uint64_t survived[HT_GENERATIONS]; /* blocks that lived so long, freed or not */
+};
+
+/* What is remembered of a live block. */
+struct ht_birth {
+	struct ht_moment moment;
+	uint32_t turn; /* its site's */
 };
 
 struct ht_fates {
@@ -86,7 +99,7 @@ struct ht_fates {
 	struct ht_size_count *sizes;
 	uint32_t size_count, size_cap;
 	struct ht_index by_size;
-	uint64_t last_ns;
+	uint64_t last_ns; /* of the events seen */
 };
 
 struct ht_fates *ht_fates_new(struct ht_analysis *a);

@@ -127,9 +127,29 @@ static bool may_be_tail(struct bench *b)
 	return ht_code_tail(b->code, point(b, b->birth.node_at[next])) != HT_CODE_NO;
 }
 
+static enum ht_code_answer came_again(const struct bench *b, uint32_t depth)
+{
+	struct ht_code_point p = point(b, b->birth.node_at[depth]);
+	return runs_once(b, depth) ? HT_CODE_NO : b->code ? ht_code_path(b->code, p, p) : HT_CODE_UNKNOWN;
+}
+
+/* When the same stack allocated again in between, a frame without a way back to where it was has ended, unless an inner
+ * one went round. */
+static void heed_again(struct bench *b)
+{
+	for (uint32_t d = b->birth.depth; b->fate->again && d-- > 0;) {
+		if (came_again(b, d) == HT_CODE_NO)
+			continue;
+		b->by_code = d < b->pivot;
+		b->pivot = b->by_code ? d : b->pivot;
+		return;
+	}
+}
+
 static void find_pivot(struct bench *b)
 {
 	b->pivot = b->fate->alive - 1u;
+	heed_again(b);
 	b->same_pivot = b->f->stacks->location[b->birth.node_at[b->pivot]] ==
 			b->f->stacks->location[b->death.node_at[b->pivot]];
 	b->tail = may_be_tail(b);
@@ -138,8 +158,8 @@ static void find_pivot(struct bench *b)
 	for (uint32_t d = b->pivot + 1; d-- > 0;) {
 		if (went_on(b, d) == HT_CODE_NO)
 			continue;
-		b->by_code = d < b->pivot;
-		b->same_pivot |= b->by_code;
+		b->by_code |= d < b->pivot;
+		b->same_pivot |= d < b->pivot;
 		b->pivot = d;
 		return;
 	}

@@ -89,7 +89,7 @@ HT_COLD void ht_event_cold(const struct ht_note *n, const struct ht_unwind_state
 		return;
 	if (c.aside) { /* the gate belongs to the event that we interrupted */
 		ht_note_captured(t, n, &c);
-			t->nested = false;
+		t->nested = false;
 		return;
 	}
 	ht_note(t, n, from);

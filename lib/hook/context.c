@@ -10,7 +10,6 @@
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <linux/time_types.h>
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -51,23 +50,6 @@ static void count_loss(enum ht_ring_lost why)
 	struct ht_segment *seg = ht_process.seg;
 	__atomic_fetch_add(&seg->counted, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&seg->lost[why], 1, __ATOMIC_RELAXED);
-}
-
-/* The collector keeps spare slots ahead of need; in a storm of new threads it may be late. */
-static struct ht_slot *take_slot(struct ht_segment *seg)
-{
-	static uint32_t patience = 1000; /* slices, for the whole process */
-	struct ht_slot *slot;
-	for (unsigned tries = 0; !(slot = ht_ring_take(seg)); tries++) {
-		if (tries >= 200 || HT_LOAD_RELAXED(&patience) == 0 ||
-		    HT_LOAD_RELAXED(&seg->control) != HT_CONTROL_RUN)
-			return NULL;
-		__atomic_fetch_sub(&patience, 1, __ATOMIC_RELAXED);
-		ht_ring_wake(seg);
-		struct __kernel_timespec slice = {0, 500000};
-		HT_SYSCALL2(SYS_nanosleep, &slice, 0);
-	}
-	return slot;
 }
 
 /* The second slot, for events of signal handlers that interrupt a note. */
@@ -112,7 +94,7 @@ HT_COLD struct ht_thread *ht_claim(bool forked)
 	}
 	ht_self.claiming = 1;
 	HT_COMPILER_BARRIER();
-	struct ht_slot *slot = take_slot(seg);
+	struct ht_slot *slot = ht_ring_claim(seg, &ht_self.waited_ms);
 	if (!slot) {
 		count_loss(HT_RING_LOST_NO_RING);
 		goto out;

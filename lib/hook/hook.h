@@ -54,7 +54,7 @@ struct ht_context {
 	struct ht_stack stack;
 };
 
-struct ht_self { /* all the thread-local storage there is: 64 bytes */
+struct ht_self { /* all the thread-local storage there is */
 	struct ht_sampler sampler;
 	struct ht_thread *thread;
 	uint64_t serial;	/* of the slot; survives a fork, unlike *thread */
@@ -63,6 +63,7 @@ struct ht_self { /* all the thread-local storage there is: 64 bytes */
 	const void *deleting;	/* operator delete has noted this death: the free inside it is the same */
 	uint32_t claiming;	/* guards the claim itself */
 	uint32_t stack_kib;	/* size of this thread's stack, 0 = not known */
+	uint32_t waited_ms;	/* for a slot, so far */
 };
 extern __thread struct ht_self ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

@@ -91,8 +91,10 @@ static HT_COLD void lose(struct ht_thread *t, enum ht_ring_lost why)
 	writer(t)->slot->counted++;
 	writer(t)->slot->lost[why]++;
 	t->losses++;
-	t->tick = HT_TICK_NEVER; /* the stamp that others would inherit may be what was lost */
-	t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
+	if (!t->nested) { /* a handler's ring has neither; and it may have interrupted a capture */
+		t->tick = HT_TICK_NEVER; /* the stamp that others would inherit may be what was lost */
+		t->u.depth = t->u.extras = 0; /* the collector's mirror missed a step: the next stack is absolute */
+	}
 	if (HT_LOAD_RELAXED(&t->w.seg->control) != HT_CONTROL_RUN)
 		ht_turn_off(HT_OFF_STOPPED);
 }

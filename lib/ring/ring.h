@@ -105,7 +105,8 @@ struct ht_segment {
 	/* the collector writes */
 	uint32_t tick __attribute__((aligned(64))); /* changes each millisecond while rings move, HT_TICK_STALE before sleep */
 	uint32_t control;			    /* enum ht_control */
-	uint32_t heartbeat;			    /* changes at least every 50 ms while the collector lives */
+	uint32_t heartbeat;			    /* changes every 50 ms while the collector lives and gets a processor */
+	uint32_t exhausted;			    /* 1: no slot is left to be made SPARE, waiting for one is no use */
 	/* both: futex word. 1 = the collector sleeps; a producer that needs it swaps 0 in and wakes */
 	uint32_t sleeping __attribute__((aligned(64)));
 	/* the target: process-wide facts */

@@ -10,11 +10,19 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-/* A collector that shows signs of life is waited for longer: dropping would be worse than being slow. */
-#define WAIT_DEAD_NS 100000000ull    /* an event, while the heartbeat stands still */
-#define WAIT_ALIVE_NS 1000000000ull  /* an event, while it moves */
-#define WAIT_IN_VAIN_NS 1000000000ull /* a thread, without getting room: then it drops until there is some */
-#define GIVE_UP_NS 10000000000ull     /* a heartbeat that stands still so long is death */
+/* A collector that shows signs of life is waited for longer: dropping would be worse than being slow. One that has to share its
+ * processor may be kept off it, heartbeat and all, for 400 ms (seen: one core, a busy program in another session). */
+#define STILL_NS 1000000000ull	  /* without a sign of life: drop, and wait no more until there is room */
+#define ALIVE_NS 10000000000ull	  /* an event, with signs of life */
+#define CLAIM_NS 1000000000ull	  /* a thread that waits for its slot, with signs of life */
+#define GIVE_UP_NS 10000000000ull /* a heartbeat that stands still so long is death */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t = {0, 0};
+	HT_SYSCALL2(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 void ht_ring_wake(struct ht_segment *seg)
 {
@@ -24,12 +32,42 @@ void ht_ring_wake(struct ht_segment *seg)
 
 struct ht_slot *ht_ring_take(struct ht_segment *seg)
 {
-	struct ht_slot *slots = (struct ht_slot *)((uint8_t *)seg + seg->slots_offset);
-	for (uint32_t i = 0; i < seg->slot_count; i++)
-		if (HT_LOAD_RELAXED(&slots[i].state) == HT_SLOT_SPARE &&
-		    ht_cas_u32(&slots[i].state, HT_SLOT_SPARE, HT_SLOT_CLAIMED))
-			return &slots[i];
-	return NULL;
+	struct ht_slot *slots = (struct ht_slot *)((uint8_t *)seg + seg->slots_offset), *taken = NULL;
+	for (uint32_t i = 0; i < seg->slot_count; i++) {
+		if (HT_LOAD_RELAXED(&slots[i].state) != HT_SLOT_SPARE)
+			continue;
+		if (taken)
+			return taken;
+		if (ht_cas_u32(&slots[i].state, HT_SLOT_SPARE, HT_SLOT_CLAIMED))
+			taken = &slots[i];
+	}
+	ht_ring_wake(seg); /* that was the last one, or there was none */
+	return taken;
+}
+
+struct ht_slot *ht_ring_claim(struct ht_segment *seg, uint32_t *waited_ms)
+{
+	static uint32_t still; /* the heartbeat that a thread has seen stand still: nobody waits for it again */
+	struct __kernel_timespec slice = {0, 250000};
+	uint32_t beat = HT_LOAD_RELAXED(&seg->heartbeat);
+	struct ht_slot *slot = beat == HT_LOAD_RELAXED(&still) ? NULL : ht_ring_take(seg);
+	if (slot || beat == HT_LOAD_RELAXED(&still) || *waited_ms >= CLAIM_NS / 1000000)
+		return slot;
+	uint64_t begin = now_ns(), now = begin, sign = begin, end = begin + CLAIM_NS - *waited_ms * 1000000ull;
+	while (!slot && now < end && !HT_LOAD_RELAXED(&seg->exhausted) && HT_LOAD_RELAXED(&seg->control) == HT_CONTROL_RUN) {
+		HT_SYSCALL2(SYS_nanosleep, &slice, 0);
+		slice.tv_nsec += slice.tv_nsec < 4000000 ? slice.tv_nsec : 0;
+		slot = ht_ring_take(seg);
+		now = now_ns();
+		if (HT_LOAD_RELAXED(&seg->heartbeat) != beat) {
+			beat = HT_LOAD_RELAXED(&seg->heartbeat);
+			sign = now;
+		}
+		if (!slot && now - sign >= STILL_NS)
+			HT_STORE_RELAXED(&still, beat);
+	}
+	*waited_ms += (uint32_t)((now - begin) / 1000000);
+	return slot;
 }
 
 static bool inside(const struct ht_segment *seg, uint64_t offset, uint64_t size)
@@ -58,13 +96,6 @@ void ht_ring_open(struct ht_ring_writer *w, struct ht_segment *seg, struct ht_sl
 	open_until(w, w->head + size / 2);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t = {0, 0};
-	HT_SYSCALL2(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t fill(const struct ht_ring_writer *w)
 {
 	uint64_t tail = HT_LOAD_ACQUIRE(&w->slot->tail); /* pairs with the collector's release */
@@ -73,18 +104,18 @@ static uint64_t fill(const struct ht_ring_writer *w)
 	return tail > w->head ? 0 : w->head - tail;
 }
 
-/* Sleeps until the collector has taken something out, within the budgets. False: drop. */
+/* Sleeps until the collector has taken something out, within the bounds. False: drop. */
 static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 {
-	uint64_t size = w->mask + 1, begin = now_ns(), waited = 0, bound = WAIT_DEAD_NS;
+	uint64_t size = w->mask + 1, begin = now_ns(), now = begin, sign = begin;
 	uint32_t beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
 	bool room = false;
-	if (w->in_vain_ns >= WAIT_IN_VAIN_NS) {
-		if (++w->dropped % 4096 == 0 && beat == w->last_beat && now_ns() - w->last_room_ns > GIVE_UP_NS)
+	if (w->in_vain_ns >= STILL_NS) {
+		if (++w->dropped % 4096 == 0 && beat == w->last_beat && now - w->last_room_ns > GIVE_UP_NS)
 			HT_STORE_RELAXED(&w->seg->control, HT_CONTROL_STOP); /* nobody is there any more */
 		return false;
 	}
-	while (!room && waited < bound) {
+	while (!room && now - begin < ALIVE_NS && now - sign < STILL_NS) {
 		struct __kernel_timespec slice = {0, 5000000};
 		uint32_t *word = (uint32_t *)&w->slot->tail;
 		uint32_t seen = HT_LOAD_ACQUIRE(word);
@@ -97,14 +128,16 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 			room = fill(w) + need <= size || HT_LOAD_RELAXED(&w->slot->offer);
 		}
 		HT_STORE_RELAXED(&w->slot->waiting, 0);
-		waited = now_ns() - begin;
-		if (HT_LOAD_RELAXED(&w->seg->heartbeat) != beat)
-			bound = WAIT_ALIVE_NS;
+		now = now_ns();
+		if (HT_LOAD_RELAXED(&w->seg->heartbeat) != beat) {
+			beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
+			sign = now;
+		}
 	}
-	w->slot->blocked_ns += waited;
-	w->in_vain_ns = room ? 0 : w->in_vain_ns + waited;
-	w->last_beat = HT_LOAD_RELAXED(&w->seg->heartbeat);
-	w->last_room_ns = begin + waited;
+	w->slot->blocked_ns += now - begin;
+	w->in_vain_ns = room ? 0 : w->in_vain_ns + (now - begin);
+	w->last_beat = beat;
+	w->last_room_ns = now;
 	return room;
 }
 
@@ -115,12 +148,12 @@ static bool take_offer(struct ht_ring_writer *w)
 	if (!offer)
 		return false;
 	uint64_t offset = offer & ~63ull, size = 1ull << (offer & 63);
+	HT_STORE_RELAXED(&w->slot->offer, 0);
 	if (!inside(w->seg, offset, size) || size <= w->mask + 1)
 		return false;
 	w->moving = 1;
 	HT_COMPILER_BARRIER();
 	uint64_t *p = (uint64_t *)(w->base + (w->head & w->mask));
-	HT_STORE_RELAXED(&w->slot->offer, 0);
 	ht_ring_commit(w, p, 8, HT_REC_LINK | 8ull << 32);
 	w->base = (uint8_t *)w->seg + offset;
 	w->mask = size - 1;

@@ -49,8 +49,11 @@ HT_INLINE void ht_ring_commit(struct ht_ring_writer *w, uint64_t *p, uint64_t by
 	HT_STORE_RELEASE(&w->slot->head, head); /* pairs with the collector's acquire of head */
 }
 
-/* Takes a SPARE slot; NULL when there is none. The caller fills pid, tid, forked before its first record. */
+/* Takes a SPARE slot; NULL when there is none. The collector is woken when none is left. The caller fills pid, tid, forked
+ * before its first record. */
 struct ht_slot *ht_ring_take(struct ht_segment *seg);
+/* The same, waiting for one within bounds. waited_ms: what this thread has waited so far; the caller keeps it. */
+struct ht_slot *ht_ring_claim(struct ht_segment *seg, uint32_t *waited_ms);
 void ht_ring_open(struct ht_ring_writer *w, struct ht_segment *seg, struct ht_slot *slot);
 /* Wakes the collector if it sleeps. */
 void ht_ring_wake(struct ht_segment *seg);

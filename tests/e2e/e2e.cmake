@@ -50,5 +50,8 @@ ht_e2e_test(netspace 60)
 ht_e2e_test(reader 240)
 ht_e2e_test(annotate 120)
 ht_e2e_test(diff 240)
+ht_e2e_test(diff_self 120)
+ht_e2e_test(versions 1200)
+set_tests_properties(e2e/versions PROPERTIES LABELS compare-long) # builds a large library four times: not in tests/check
 ht_e2e_test(check 120)
 ht_e2e_test(sampled 240)

@@ -85,6 +85,10 @@ away
 "$heaptide" report --view=sites t.tide | grep -q 'take_bytes (inlined)' || fail "record --symbolize stored nothing: $("$heaptide" report t.tide)"
 back
 
+status_of "$heaptide" record --symbolize --exec -o none.tide -- true 2>err
+same "record --symbolize --exec: status" 2 "$status"
+one_line err '--exec'
+
 # What cannot be done is said, and leaves the trace as it was.
 refused() {
 	local sum

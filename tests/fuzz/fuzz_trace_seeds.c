@@ -270,7 +270,7 @@ static void seed_checkpoint(void)
 	struct ht_encoder c;
 	struct ht_block_head h;
 	struct ht_buf raw = {0};
-	ht_encoder_init(&c, 1000, true, 1 << 20);
+	ht_encoder_init(&c, 1000, true, 1 << 20, false);
 	ht_encoder_threads(&c, 3);
 	c.node_limit = 9;
 	for (uint32_t i = 0; i < 60; i++) {

@@ -49,6 +49,15 @@ else
 	echo "python: not compared, python3-dbg is not installed"
 fi
 
+# Stripped, its debug file found by build-id.
+libc=$(ldconfig -p | sed -n 's/.*libc\.so\.6 (libc6,x86-64.*=> //p' | head -1)
+id=$(readelf -n "${libc:-/dev/null}" 2>/dev/null | sed -n 's/.*Build ID: //p')
+if [ -n "$id" ] && [ -f "/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug" ]; then
+	compare --cost --cache --judge "/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug" "$symdump" "$libc"
+else
+	echo "libc: not compared, libc6-dbg is not installed"
+fi
+
 # 300 MB of debug information: five units, their objects linked eleven times each, as if they were 55.
 for n in 1 2 3 4 5; do
 	sh "$here/generate.sh" $n 40 >"$work/u$n.cc"

@@ -1,11 +1,12 @@
 /*
  * symdump: addresses on standard input, one a line in hex, to what the symbolizer says of them, for comparison with
  * other symbolizers. One line an address: ADDRESS, then for each frame, innermost first, "\tNAME\tLINKAGE\tFILE\tLINE"
- * with "??" and 0 for what is unknown. Standard error: how well the module could be read, in how many milliseconds.
+ * with "??" and 0 for what is unknown, and NAME is "=" where LINKAGE is a mangled name. Standard error: how well the
+ * module could be read, in how many milliseconds.
  *
- *	symdump [-d DEBUG_DIR]... [-s SYSROOT] [-m full|short|none] [-f] [-c] [-b BUILD_ID] FILE
+ *	symdump [-d DEBUG_DIR]... [-c] [-b BUILD_ID] FILE
  *
- * -f asks debuginfod servers, -c uses the cache, -b says what build-id FILE must have.
+ * -c uses the cache, -b says what build-id FILE must have.
  */
 #include "symbolize.h"
 
@@ -28,8 +29,10 @@ static void print(uint64_t address, struct ht_symbol s)
 	for (size_t i = 0; i < s.count; i++) {
 		const struct ht_symbol_frame *f = &s.frames[i];
 		const char *linkage = f->linkage ? f->linkage : f->function;
-		printf("\t%s\t%s\t%s\t%u", f->function ? f->function : "??", linkage ? linkage : "??",
-		       f->file ? f->file : "??", f->line);
+		const char *plain = f->function ? f->function : "??";
+		if (linkage && !strncmp(linkage, "_Z", 2))
+			plain = "=";
+		printf("\t%s\t%s\t%s\t%u", plain, linkage ? linkage : "??", f->file ? f->file : "??", f->line);
 	}
 	putchar('\n');
 }
@@ -42,22 +45,14 @@ int main(int argc, char **argv)
 	size_t id_len = 0;
 	unsigned byte;
 	int c;
-	while ((c = getopt(argc, argv, "d:s:m:fcb:")) != -1) {
+	while ((c = getopt(argc, argv, "d:cb:")) != -1) {
 		if (c == 'd' && o.debug_dir_count < HT_ARRAY_SIZE(dirs))
 			dirs[o.debug_dir_count++] = optarg;
-		else if (c == 'f')
-			o.fetch = true;
 		else if (c == 'c')
 			o.cache = true;
 		else if (c == 'b')
 			for (id_len = 0; id_len < sizeof(id) && sscanf(optarg + 2 * id_len, "%2x", &byte) == 1; id_len++)
 				id[id_len] = (uint8_t)byte;
-		else if (c == 's')
-			o.sysroot = optarg;
-		else if (c == 'm')
-			o.demangle = *optarg == 'n' ? HT_DEMANGLE_NONE :
-				     *optarg == 's' ? HT_DEMANGLE_SHORT :
-						      HT_DEMANGLE_FULL;
 		else
 			return 2;
 	}

@@ -16,11 +16,17 @@ static uint64_t address_of(unsigned i)
 	return 0x7f0000001000ull + 16ull * i * (1 + i % 7);
 }
 
+/* Also such that do not fit beside their number. */
+static uint64_t size_of(uint64_t seq)
+{
+	return seq % 1000 ? seq * 7 : HT_PAIR_HUGE - 1 + seq / 1000 * (seq % 3);
+}
+
 static void test_against_array(void **state)
 {
 	(void)state;
 	struct ht_pairs p;
-	uint64_t used = 0, *seq = calloc(BLOCKS, sizeof(*seq)), live = 0;
+	uint64_t used = 0, *seq = calloc(BLOCKS, sizeof(*seq)), live = 0, bytes = 0, sure = 0;
 	ht_pairs_init(&p, &used, UINT64_MAX);
 	srandom(3);
 	for (unsigned step = 1; step < 1000000; step++) {
@@ -29,19 +35,26 @@ static void test_against_array(void **state)
 		/* two numbers may share an address: the first one that lives owns it */
 		if (e && seq[i]) {
 			assert_int_equal(ht_pair_seq(e), seq[i]);
-			assert_int_equal(ht_pair_birth(e), seq[i] * 1000);
+			assert_int_equal(ht_pair_size(&p, e), size_of(seq[i]));
+			uint64_t birth = ht_pair_birth(&p, e);
+			assert_true(birth == seq[i] * 1000 || (!birth && step - seq[i] > HT_PAIRS_EPOCH / 1000));
+			sure += birth != 0;
+			bytes -= size_of(seq[i]);
 			ht_pairs_remove(&p, e);
 			seq[i] = 0;
 			live--;
 		} else if (!e) {
 			assert_int_equal(seq[i], 0);
-			assert_true(ht_pairs_room(&p, address_of(i), step, step * 1000ull));
-			ht_pairs_add(&p, address_of(i), step, step * 1000ull);
+			assert_true(ht_pairs_room(&p, address_of(i), step));
+			ht_pairs_add(&p, address_of(i), step, step * 1000ull, size_of(step));
 			seq[i] = step;
+			bytes += size_of(step);
 			live++;
 		}
 		assert_int_equal(p.count, live);
+		assert_int_equal(p.bytes, bytes);
 	}
+	assert_true(sure > 100000);
 	ht_pairs_release(&p);
 	assert_int_equal(used, 0);
 	free(seq);
@@ -55,8 +68,8 @@ static void test_dense(void **state)
 	uint64_t used = 0;
 	ht_pairs_init(&p, &used, UINT64_MAX);
 	for (uint64_t i = 1; i <= BLOCKS; i++) {
-		assert_true(ht_pairs_room(&p, 8 * i, i, 0));
-		ht_pairs_add(&p, 8 * i, i, 0);
+		assert_true(ht_pairs_room(&p, 8 * i, i));
+		ht_pairs_add(&p, 8 * i, i, 0, 1);
 	}
 	assert_true(used <= 16 * 4 * BLOCKS);
 	for (uint64_t i = 1; i <= BLOCKS; i += 3)
@@ -80,13 +93,13 @@ static void test_collisions(void **state)
 			address[n++] = at;
 	ht_pairs_init(&p, &used, UINT64_MAX);
 	for (unsigned i = 0; i < MANY; i++) {
-		assert_true(ht_pairs_room(&p, address[i], i, 0));
-		ht_pairs_add(&p, address[i], i, 0);
+		assert_true(ht_pairs_room(&p, address[i], i));
+		ht_pairs_add(&p, address[i], i, 0, 1);
 	}
 	for (uint64_t i = 1; i < 1u << 15; i++) { /* others, so that it grows around them */
-		if (ht_pairs_find(&p, i << 32) || !ht_pairs_room(&p, i << 32, i, 0))
+		if (ht_pairs_find(&p, i << 32) || !ht_pairs_room(&p, i << 32, i))
 			continue;
-		ht_pairs_add(&p, i << 32, i, 0);
+		ht_pairs_add(&p, i << 32, i, 0, 1);
 	}
 	for (unsigned i = 0; i < MANY; i++) {
 		for (unsigned k = i; k < MANY; k += 97)
@@ -105,16 +118,16 @@ static void test_limits(void **state)
 	uint64_t used = 0;
 	ht_pairs_init(&p, &used, 1 << 20);
 	assert_null(ht_pairs_find(&p, 0x1000));
-	assert_false(ht_pairs_room(&p, 0x1001, 1, 1)); /* odd */
-	assert_false(ht_pairs_room(&p, 0, 1, 1));
-	assert_false(ht_pairs_room(&p, 1ull << 47, 1, 1));
-	assert_false(ht_pairs_room(&p, 0x1000, 1ull << 40, 1));
-	assert_true(ht_pairs_room(&p, 0x1000, (1ull << 40) - 1, 1));
-	ht_pairs_add(&p, 0x1000, (1ull << 40) - 1, 1);
+	assert_false(ht_pairs_room(&p, 0x1001, 1)); /* odd */
+	assert_false(ht_pairs_room(&p, 0, 1));
+	assert_false(ht_pairs_room(&p, 1ull << 47, 1));
+	assert_false(ht_pairs_room(&p, 0x1000, 1ull << 40));
+	assert_true(ht_pairs_room(&p, 0x1000, (1ull << 40) - 1));
+	ht_pairs_add(&p, 0x1000, (1ull << 40) - 1, 1, 1);
 	assert_int_equal(ht_pair_seq(ht_pairs_find(&p, 0x1000)), (1ull << 40) - 1);
 	unsigned n = 1;
-	while (n < 1 << 20 && ht_pairs_room(&p, 0x1000 + 16ull * n, n, n)) {
-		ht_pairs_add(&p, 0x1000 + 16ull * n, n, n);
+	while (n < 1 << 20 && ht_pairs_room(&p, 0x1000 + 16ull * n, n)) {
+		ht_pairs_add(&p, 0x1000 + 16ull * n, n, n, 1);
 		n++;
 	}
 	assert_true(used <= 1 << 20);
@@ -123,10 +136,42 @@ static void test_limits(void **state)
 	ht_pairs_release(&p);
 }
 
+/* A birth is known exactly or not at all, whatever gaps and disorder there are. */
+static void test_births(void **state)
+{
+	(void)state;
+	enum { MANY = 4000 };
+	struct ht_pairs p;
+	uint64_t used = 0, now = 5000000000, birth[MANY], latest = 0;
+	unsigned known = 0;
+	ht_pairs_init(&p, &used, UINT64_MAX);
+	srandom(5);
+	for (unsigned i = 0; i < MANY; i++) {
+		now += (unsigned)random() % 1000 ? (unsigned)random() % 10 * 1000000ull : (unsigned)random() * 5ull;
+		birth[i] = (now - (unsigned)random() % 20 * 3000000ull) / 1000 * 1000;
+		if (i % 1500 == 1499)
+			birth[i] -= 2000000000;
+		latest = birth[i] > latest ? birth[i] : latest;
+		assert_true(ht_pairs_room(&p, 0x1000 + 16 * i, i));
+		ht_pairs_add(&p, 0x1000 + 16 * i, i, birth[i], 1);
+		for (unsigned k = i > 300 ? i - 300 : 0; k <= i; k += 7) {
+			uint64_t b = ht_pair_birth(&p, ht_pairs_find(&p, 0x1000 + 16 * k));
+			if (b)
+				assert_int_equal(b, birth[k]);
+			known += b != 0;
+			if (!b && i % 1500 < 1400 && i % 1500 > 300)
+				assert_true(latest - birth[k] + HT_PAIRS_SLACK >= HT_PAIRS_EPOCH);
+		}
+	}
+	assert_true(known > 10000);
+	ht_pairs_release(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_array),
+		cmocka_unit_test(test_births),
 		cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_limits),

@@ -1,11 +1,14 @@
 /* The ring's writer: full, wrapping, moving to a bigger ring, abandoned in the middle of a record. */
 #include "ring_writer.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -103,6 +106,114 @@ static void test_moves_to_the_bigger_ring(void **state)
 	assert_int_equal(slot->offer, 0);
 }
 
+/* A collector that is kept off its processor: no heartbeat for so long, then it makes room, or a slot. */
+struct late {
+	unsigned ms;
+	bool beats, room;
+};
+
+static void *be_late(void *p)
+{
+	const struct late *l = p;
+	for (unsigned ms = 0; ms < l->ms; ms += 10) {
+		usleep(10000);
+		if (l->beats)
+			__atomic_fetch_add(&seg->heartbeat, 1, __ATOMIC_RELAXED);
+	}
+	if (l->room)
+		HT_STORE_RELEASE(&slot->tail, w.head);
+	else
+		HT_STORE_RELEASE(&slot->state, HT_SLOT_SPARE);
+	return NULL;
+}
+
+static uint64_t ms_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void test_full_ring_waits_for_a_starved_collector(void **state)
+{
+	(void)state;
+	struct late l = {.ms = 450, .room = true};
+	pthread_t t;
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	while (write_one(0))
+		;
+	assert_int_equal(pthread_create(&t, NULL, be_late, &l), 0);
+	assert_non_null(ht_ring_reserve(&w, 24, true));
+	pthread_join(t, NULL);
+}
+
+static void test_full_ring_does_not_wait_for_the_dead(void **state)
+{
+	(void)state;
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	while (write_one(0))
+		;
+	uint64_t start = ms_now();
+	assert_null(ht_ring_reserve(&w, 24, true));
+	assert_in_range(ms_now() - start, 900, 3000);
+	start = ms_now();
+	for (int i = 0; i < 1000; i++)
+		assert_null(ht_ring_reserve(&w, 24, true));
+	assert_in_range(ms_now() - start, 0, 500);
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	assert_non_null(ht_ring_reserve(&w, 24, true));
+}
+
+static void test_an_offer_that_makes_no_sense(void **state)
+{
+	(void)state;
+	HT_STORE_RELAXED(&slot->tail, w.head);
+	while (write_one(0))
+		;
+	HT_STORE_RELAXED(&slot->offer, seg->map_bytes | 17);
+	assert_null(ht_ring_reserve(&w, 24, false));
+	assert_int_equal(slot->offer, 0);
+	HT_STORE_RELAXED(&slot->tail, w.head);
+}
+
+static void test_claims_wait_within_bounds(void **state)
+{
+	(void)state;
+	uint32_t waited = 0;
+	pthread_t t;
+	uint64_t start = ms_now();
+	seg->exhausted = 1; /* no slot can be made */
+	assert_null(ht_ring_claim(seg, &waited));
+	assert_in_range(ms_now() - start, 0, 200);
+	seg->exhausted = 0;
+
+	struct late l = {.ms = 300};
+	assert_int_equal(pthread_create(&t, NULL, be_late, &l), 0);
+	assert_ptr_equal(ht_ring_claim(seg, &waited), slot);
+	pthread_join(t, NULL);
+	assert_in_range(waited, 200, 900);
+	assert_int_equal(slot->state, HT_SLOT_CLAIMED);
+
+	start = ms_now();
+	l = (struct late){.ms = 1500, .beats = true, .room = true}; /* it lives, and gives no slot: one bound a thread */
+	assert_int_equal(pthread_create(&t, NULL, be_late, &l), 0);
+	waited = 0;
+	assert_null(ht_ring_claim(seg, &waited));
+	assert_in_range(ms_now() - start, 900, 3000);
+	assert_null(ht_ring_claim(seg, &waited));
+	assert_in_range(ms_now() - start, 900, 3100);
+	pthread_join(t, NULL);
+
+	start = ms_now();
+	waited = 0;
+	assert_null(ht_ring_claim(seg, &waited)); /* dead: found out by one thread, for all */
+	assert_in_range(ms_now() - start, 900, 3000);
+	start = ms_now();
+	waited = 0;
+	assert_null(ht_ring_claim(seg, &waited));
+	assert_in_range(ms_now() - start, 0, 200);
+}
+
 static int begin(void **state)
 {
 	(void)state;
@@ -111,6 +222,7 @@ static int begin(void **state)
 	memset(seg, 0, size);
 	*seg = (struct ht_segment){.magic = HT_SEG_MAGIC, .map_bytes = size, .slot_count = 1, .slots_offset = 2048};
 	seg->control = HT_CONTROL_RUN;
+	seg->heartbeat = 1;
 	slot = (struct ht_slot *)((uint8_t *)seg + 2048);
 	slot->ring_offset = 4096;
 	slot->ring_size = HT_RING_MIN;
@@ -127,7 +239,11 @@ int main(void)
 		cmocka_unit_test(test_wraps),
 		cmocka_unit_test(test_abandoned_record_was_never_there),
 		cmocka_unit_test(test_full_ring_drops_without_a_collector),
+		cmocka_unit_test(test_an_offer_that_makes_no_sense),
 		cmocka_unit_test(test_moves_to_the_bigger_ring),
+		cmocka_unit_test(test_full_ring_waits_for_a_starved_collector),
+		cmocka_unit_test(test_full_ring_does_not_wait_for_the_dead),
+		cmocka_unit_test(test_claims_wait_within_bounds),
 	};
 	return cmocka_run_group_tests(tests, begin, NULL);
 }

@@ -236,6 +236,36 @@ static void damaged_packages(void **state)
 	free(good.data);
 }
 
+/* The file is cut while it is read: the reader's end, and nobody else's. */
+static void a_file_that_shrinks(void **state)
+{
+	(void)state;
+#ifndef HT_SANITIZE /* which has a handler of its own for SIGBUS */
+	char path[] = "/tmp/ht_symbolize_XXXXXX", command[700];
+	const char *reason;
+	int fd = mkstemp(path), status;
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(command, sizeof(command), "cp '%s' %s", fixture("hostile-slow"), path);
+	assert_int_equal(system(command), 0);
+	struct functions f = functions_of(path);
+	uint64_t at = function_named(&f, "circle_two")->address;
+	pid_t other = fork();
+	if (other == 0) {
+		usleep(300000);
+		_exit(truncate(path, 4096) != 0);
+	}
+	struct ht_symbolizer *s = resolve_range(&(struct ht_symbolize_options){ 0 }, path, at, at + 2);
+	assert_true(waitpid(other, &status, 0) == other && status == 0);
+	assert_int_equal(ht_symbolizer_kind(s, 0, &reason), HT_SYMBOLS_BROKEN);
+	assert_non_null(strstr(reason, "became shorter"));
+	assert_string_equal(ht_symbolizer_get(s, 0, at).frames[0].function, "circle_two");
+	ht_symbolizer_free(s);
+	free(f.list);
+	unlink(path);
+#endif
+}
+
 static void references_in_circles(void **state)
 {
 	(void)state;
@@ -282,36 +312,6 @@ static void limits_end_the_reading(void **state)
 
 #if (defined(__x86_64__) || defined(__aarch64__)) && !defined(HT_SANITIZE)
 /* The child's answer to "what can you still do?": one letter per thing that worked. */
-/* The file is cut while it is read: the reader's end, and nobody else's. */
-static void a_file_that_shrinks(void **state)
-{
-	(void)state;
-#ifndef HT_SANITIZE /* which has a handler of its own for SIGBUS */
-	char path[] = "/tmp/ht_symbolize_XXXXXX", command[700];
-	const char *reason;
-	int fd = mkstemp(path), status;
-	assert_true(fd >= 0);
-	close(fd);
-	snprintf(command, sizeof(command), "cp '%s' %s", fixture("hostile-slow"), path);
-	assert_int_equal(system(command), 0);
-	struct functions f = functions_of(path);
-	uint64_t at = function_named(&f, "circle_two")->address;
-	pid_t other = fork();
-	if (other == 0) {
-		usleep(300000);
-		_exit(truncate(path, 4096) != 0);
-	}
-	struct ht_symbolizer *s = resolve_range(&(struct ht_symbolize_options){ 0 }, path, at, at + 2);
-	assert_true(waitpid(other, &status, 0) == other && status == 0);
-	assert_int_equal(ht_symbolizer_kind(s, 0, &reason), HT_SYMBOLS_BROKEN);
-	assert_non_null(strstr(reason, "became shorter"));
-	assert_string_equal(ht_symbolizer_get(s, 0, at).frames[0].function, "circle_two");
-	ht_symbolizer_free(s);
-	free(f.list);
-	unlink(path);
-#endif
-}
-
 static void probe_walls(int parent)
 {
 	char report[8] = "";

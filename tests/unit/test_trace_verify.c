@@ -80,7 +80,8 @@ static void check(const struct case_ *c, size_t number)
 		struct ht_event e = c->events[i];
 		ht_trace_writer_event(w, &e);
 	}
-	assert_int_equal(ht_trace_writer_finish(w, &c->totals, 0, &d), 0);
+	struct ht_trace_totals totals = c->totals;
+	assert_int_equal(ht_trace_writer_finish(w, &totals, 0, &d), 0);
 	assert_int_equal(model_reopen(&t, fd, &d), 0);
 	int err = ht_trace_verify(t, keep, &lines, 5, &violations);
 	if (err != (c->says ? HT_ERR_DAMAGED : 0) || violations != (c->says ? 1 : 0) ||

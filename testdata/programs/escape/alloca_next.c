@@ -12,13 +12,13 @@ static NOINLINE void scan(size_t n)
 	char *before = alloca(n * 8 + 1);
 	memset(before, 1, n + 1);
 	char *p = malloc(n);
-	char *after = alloca(n * 16 + 1);
-	memset(after, 2, n + 1);
+	char *behind = alloca(n * 16 + 1);
+	memset(behind, 2, n + 1);
 	use(before);
-	use(after);
+	use(behind);
 	use(p);
 	free(p);
-	use(after);
+	after();
 }
 
 int main(void)

@@ -16,7 +16,7 @@ static inline void work(size_t n)
 	char *p = make(n);
 	use(p);
 	free(p);
-	use(p);
+	after();
 }
 
 int main(void)

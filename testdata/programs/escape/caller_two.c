@@ -22,7 +22,7 @@ static NOINLINE void drop(char *p)
 {
 	use(p);
 	free(p);
-	use(p);
+	after();
 }
 
 static NOINLINE void work(size_t n)
@@ -30,7 +30,7 @@ static NOINLINE void work(size_t n)
 	char *p = list(n);
 	use(p);
 	drop(p);
-	use(p);
+	after();
 }
 
 int main(void)

@@ -16,7 +16,7 @@ static NOINLINE void routine(void)
 		use(p);
 		swapcontext(&inside, &outside);
 		free(p);
-		use(p);
+		after();
 	}
 }
 
@@ -26,7 +26,7 @@ static NOINLINE void work(size_t n)
 	use(p);
 	swapcontext(&outside, &inside);
 	free(p);
-	use(p);
+	after();
 }
 
 int main(void)

@@ -2,7 +2,6 @@
 // truth: work stays
 #include "escape.h"
 
-namespace {
 class Guard
 {
 public:
@@ -13,13 +12,12 @@ private:
 	void *held_;
 };
 
-NOINLINE void work(size_t n)
+static NOINLINE void work(size_t n)
 {
 	void *p = malloc(n);
 	Guard guard(p);
 	use(p);
 }
-} // namespace
 
 int main()
 {

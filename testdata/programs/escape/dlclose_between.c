@@ -15,7 +15,7 @@ static NOINLINE void work(size_t n)
 	if (library)
 		dlclose(library);
 	free(p);
-	use(p);
+	after();
 }
 
 int main(void)

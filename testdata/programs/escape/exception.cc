@@ -19,7 +19,7 @@ static NOINLINE void work(size_t n)
 		use(p);
 	}
 	free(p);
-	use(p);
+	after();
 }
 
 int main()

@@ -19,7 +19,7 @@ static NOINLINE void work(size_t n)
 	void *volatile p = NULL;
 	if (setjmp(here)) {
 		free(p);
-		use(&n);
+		after();
 		return;
 	}
 	p = malloc(n);
@@ -29,7 +29,9 @@ static NOINLINE void work(size_t n)
 
 int main(void)
 {
-	for (size_t i = 0; i < TIMES; i++)
+	for (size_t i = 0; i < TIMES; i++) {
 		work(i);
+		elsewhere();
+	}
 	return 0;
 }

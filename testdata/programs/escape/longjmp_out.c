@@ -21,7 +21,7 @@ static NOINLINE void work(size_t n)
 	if (!setjmp(here))
 		load(n);
 	free(loaded);
-	use(loaded);
+	after();
 }
 
 int main(void)

@@ -14,7 +14,7 @@ static NOINLINE void chain(size_t rounds)
 		before = p;
 	}
 	free(before);
-	use(before);
+	after();
 }
 
 int main(void)

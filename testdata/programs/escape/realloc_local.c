@@ -12,7 +12,7 @@ static NOINLINE void collect(size_t n)
 		use(bytes);
 	}
 	free(bytes);
-	use(bytes);
+	after();
 }
 
 int main(void)

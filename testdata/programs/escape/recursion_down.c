@@ -13,7 +13,7 @@ static NOINLINE void descend(size_t n, void *of_caller)
 		descend(n - 1, p);
 	else
 		free(p);
-	use(p);
+	after();
 }
 
 int main(void)

@@ -12,7 +12,7 @@ static NOINLINE void handle(int number)
 	void *p = malloc((size_t)number);
 	use(p);
 	free(p);
-	use(p);
+	after();
 }
 
 static NOINLINE void work(size_t n)
@@ -21,7 +21,7 @@ static NOINLINE void work(size_t n)
 	use(p);
 	raise(SIGUSR1);
 	free(p);
-	use(p);
+	after();
 }
 
 int main(void)

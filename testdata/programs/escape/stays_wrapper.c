@@ -7,7 +7,7 @@
 static NOINLINE void xfree(void *p)
 {
 	free(p);
-	__asm__ volatile("");
+	after();
 }
 
 static NOINLINE void parse(size_t n)
@@ -15,7 +15,7 @@ static NOINLINE void parse(size_t n)
 	char *p = malloc(n);
 	use(p);
 	xfree(p);
-	use(p);
+	after();
 }
 
 int main(void)

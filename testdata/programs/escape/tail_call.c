@@ -8,7 +8,7 @@ static NOINLINE void release(void *p)
 {
 	use(p);
 	free(p);
-	use(p);
+	after();
 }
 
 static NOINLINE void parse(size_t n)

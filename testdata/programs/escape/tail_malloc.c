@@ -15,7 +15,7 @@ static NOINLINE void work(size_t n)
 	void *p = make(n);
 	use(p);
 	free(p);
-	use(p);
+	after();
 }
 
 int main(void)

@@ -12,7 +12,7 @@ static NOINLINE void work(size_t n)
 	void *p = malloc(n);
 	use(p);
 	free(p);
-	use(p);
+	after();
 }
 
 static void *worker(void *unused)

@@ -13,7 +13,7 @@ static NOINLINE void step(int what, size_t n)
 	} else {
 		use(held);
 		free(held);
-		use(&held);
+		after();
 	}
 }
 

@@ -23,7 +23,7 @@ static NOINLINE void clear(void)
 {
 	for (size_t i = 0; i < TIMES; i++)
 		free(registry[i]);
-	use(registry);
+	after();
 }
 
 static NOINLINE void unload(void)
