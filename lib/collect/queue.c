@@ -11,9 +11,12 @@ HT_INLINE void prefetch(const struct ht_lane *l, const struct ht_record *r)
 }
 
 /* Does its stamp say when it happened? A death inherits an older one, or may have read the clock before it
- * knew the address. */
+ * knew the address. A birth that inherits (--timestamps=coarse) was noted while its thread was alone: before anything
+ * that another one did. */
 static bool has_time(const struct ht_record *r)
 {
+	if (r->op >= HT_REC_MALLOC && r->op <= HT_REC_REALLOC)
+		return true;
 	return r->flags & HT_REC_STAMP && !(r->op >= HT_REC_FREE && r->op <= HT_REC_REALLOC_FREE);
 }
 
