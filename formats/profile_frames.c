@@ -29,12 +29,6 @@ bool ht_profile_next(struct ht_profile_walk *w)
 	return true;
 }
 
-const char *ht_profile_base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 static const char *module_of(const struct ht_profile *p, const struct ht_profile_location *l)
 {
 	return l->mapping ? p->mappings[l->mapping - 1].file : "";
@@ -42,7 +36,7 @@ static const char *module_of(const struct ht_profile *p, const struct ht_profile
 
 char *ht_profile_address_name(const struct ht_profile *p, const struct ht_profile_location *l)
 {
-	const char *base = ht_profile_base_name(module_of(p, l));
+	const char *base = ht_base_name(module_of(p, l));
 	if (!*base)
 		return ht_xasprintf("[0x%" PRIx64 "]", l->address);
 	return ht_xasprintf("[%s+0x%" PRIx64 "]", base, l->address);
@@ -55,7 +49,7 @@ void ht_profile_frame_text(struct ht_buf *out, const struct ht_profile *p, const
 	const char *module = module_of(p, l);
 	ht_buf_printf(out, "0x%" PRIX64 ": %s", l->address, f ? f->name : "???");
 	if (f && *f->file && line->line)
-		ht_buf_printf(out, " (%s:%u)", ht_profile_base_name(f->file), line->line);
+		ht_buf_printf(out, " (%s:%u)", ht_base_name(f->file), line->line);
 	else if (*module)
 		ht_buf_printf(out, " (in %s)", module);
 }

@@ -24,8 +24,6 @@ struct ht_profile_walk {
 struct ht_profile_walk ht_profile_walk(const struct ht_profile *p, const struct ht_profile_sample *s);
 bool ht_profile_next(struct ht_profile_walk *w);
 
-/* The file's last part, or "" */
-const char *ht_profile_base_name(const char *path);
 /* "[libx.so+0x555]", for addresses that have no name; heap. */
 char *ht_profile_address_name(const struct ht_profile *p, const struct ht_profile_location *l);
 /* "0x1234: name (file.c:12)" or "0x1234: name (in /lib/libx.so)", as valgrind's tools write a frame. */

@@ -34,7 +34,7 @@ static inline int ht_sink_end(struct ht_sink *s, struct ht_diag *d)
 {
 	ht_sink_flush(s);
 	ht_buf_release(&s->text);
-	return s->error ? ht_fail(d, HT_ERR_SYSTEM, "write: %s", strerror(s->error)) : 0;
+	return s->error ? ht_fail(d, HT_ERR_SYSTEM, "cannot be written: %s", strerror(s->error)) : 0;
 }
 
 #endif

@@ -110,8 +110,7 @@ static void add_needed(struct closure *c, const char *name, const char *origin, 
 static bool is_runtime(const char *path)
 {
 	static const char *const names[] = {"libstdc++.so", "libc++.so", "libc++abi.so", "libheaptide-hook"};
-	const char *slash = strrchr(path, '/');
-	const char *base = slash ? slash + 1 : path;
+	const char *base = ht_base_name(path);
 	for (size_t i = 0; i < HT_ARRAY_SIZE(names); i++)
 		if (!strncmp(base, names[i], strlen(names[i])))
 			return true;

@@ -200,7 +200,7 @@ static void write_data(const struct ht_compare *c, const struct ht_judgement *v,
 		ht_emit_row(e);
 		free(chain);
 	}
-	ht_emit_table_end(e, UINT64_MAX);
+	ht_emit_table_end(e, 0);
 }
 
 static int write_junit(const struct ht_compare *c, const struct ht_judgement *v, size_t n, const char *trace, struct ht_diag *d)
@@ -248,6 +248,8 @@ static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_rules 
 	size_t broken = 0;
 	ht_compare_finish(c);
 	ht_runs_warn(runs, c);
+	if (runs->sampled)
+		ht_warn("numbers of sampled traces are estimates: leave them room");
 	for (size_t i = 0; i < rules->count; i++) {
 		v[i] = ht_rule_judge(&rules->items[i], c, true);
 		broken += v[i].broken;

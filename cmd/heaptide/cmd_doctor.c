@@ -12,19 +12,11 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "emit.h"
 #include "inspect.h"
+#include "result.h"
 #include "text.h"
 
-static struct {
-	bool json;
-} settings;
-
-static const struct ht_option options[] = {
-    {.name = "json", .kind = HT_OPTION_FLAG, .value = &settings.json, .help = "print JSON"},
-    {0},
-};
-static const struct ht_option *const tables[] = {options, NULL};
+static const struct ht_option *const tables[] = {ht_result_options, NULL};
 
 enum status { GOOD, NOTE, BAD };
 static const char *const status_words[] = {"ok", "note", "no"};
@@ -169,11 +161,9 @@ static void look_at_closure(struct findings *f, const struct ht_inspection *in, 
 	char *save, *line;
 	for (line = strtok_r(listing, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *end = strstr(line, " => ");
-		char *name = line + strspn(line, " \t");
 		if (end)
 			*end = '\0';
-		char *slash = strrchr(name, '/');
-		name = slash ? slash + 1 : name;
+		const char *name = ht_base_name(line + strspn(line, " \t"));
 		const char *s = ht_inspect_sanitizer_library(name);
 		const char *a = ht_inspect_allocator_library(name);
 		if (s && !in->sanitizer[0])
@@ -263,28 +253,24 @@ static void print_text(const struct ht_inspection *in, const struct findings *f,
 	}
 }
 
-static void print_json(const struct ht_inspection *in, const struct findings *f,
-		       struct ht_output *out)
+static void print_data(const struct ht_inspection *in, const struct findings *f, struct ht_emitter *e)
 {
 	static const struct ht_column columns[] = {
 	    {.key = "check"}, {.key = "status"}, {.key = "finding"}, {.key = "remedy"}, {0}};
-	struct ht_emitter e;
-	ht_emit_begin(&e, HT_EMIT_JSON, out, "heaptide.doctor/1");
-	ht_emit_json(&e, "program", ht_string(in->command));
-	ht_emit_json(&e, "path", ht_string(in->path[0] ? in->path : NULL));
-	ht_emit_json(&e, "recordable", ht_bool(!f->refused));
-	ht_emit_json(&e, "reason", ht_string(in->reason[0] ? in->reason : NULL));
-	ht_emit_json(&e, "build_id", ht_string(in->elf.build_id[0] ? in->elf.build_id : NULL));
-	ht_emit_table(&e, "rows", columns);
+	ht_emit_json(e, "program", ht_string(in->command));
+	ht_emit_json(e, "path", ht_string(in->path[0] ? in->path : NULL));
+	ht_emit_json(e, "recordable", ht_bool(!f->refused));
+	ht_emit_json(e, "reason", ht_string(in->reason[0] ? in->reason : NULL));
+	ht_emit_json(e, "build_id", ht_string(in->elf.build_id[0] ? in->elf.build_id : NULL));
+	ht_emit_table(e, "rows", columns);
 	for (size_t i = 0; i < f->count; i++) {
-		ht_emit_cell(&e, ht_string(f->items[i].check));
-		ht_emit_cell(&e, ht_string(status_words[f->items[i].status]));
-		ht_emit_cell(&e, ht_string(f->items[i].text));
-		ht_emit_cell(&e, ht_string(f->items[i].remedy));
-		ht_emit_row(&e);
+		ht_emit_cell(e, ht_string(f->items[i].check));
+		ht_emit_cell(e, ht_string(status_words[f->items[i].status]));
+		ht_emit_cell(e, ht_string(f->items[i].text));
+		ht_emit_cell(e, ht_string(f->items[i].remedy));
+		ht_emit_row(e);
 	}
-	ht_emit_table_end(&e, UINT64_MAX);
-	ht_emit_end(&e);
+	ht_emit_table_end(e, 0);
 }
 
 /* A number that names a process, and no file: its program is examined. */
@@ -304,6 +290,11 @@ static int run(int argc, char **argv)
 	(void)argc;
 	static struct ht_inspection in;
 	struct findings f = {.count = 0};
+	struct ht_result result;
+	struct ht_diag d = {0};
+	int r = ht_result_check(&d);
+	if (r)
+		return ht_give_up(r, &d);
 	char *path = program_of_process(argv[0]);
 	ht_inspect(&in, path ? path : argv[0]);
 	look_at_program(&f, &in);
@@ -314,14 +305,14 @@ static int run(int argc, char **argv)
 	look_at_symbols(&f, &in.elf);
 	look_at_hook(&f, &in);
 	look_at_perf(&f);
-	struct ht_output out;
-	struct ht_diag d = {0};
-	int r = ht_output_open(&out, NULL, NULL, &d);
-	if (settings.json)
-		print_json(&in, &f, &out);
-	else
-		print_text(&in, &f, &out.buf);
-	r = ht_output_close(&out, &d);
+	r = ht_result_open(&result, "heaptide.doctor/1", in.path, &d);
+	if (!r) {
+		if (ht_result_is_data())
+			print_data(&in, &f, &result.e);
+		else
+			print_text(&in, &f, &result.out.buf);
+		r = ht_result_close(&result, &d);
+	}
 	free(path);
 	if (r)
 		return ht_give_up(r, &d);

@@ -11,6 +11,8 @@
 #include "result.h"
 
 enum { LINES_IN_TEXT = 40 };
+/* Instructions read: a bound on the time that this takes, beside that of reading the trace. */
+enum { CODE_LEAST = 30000, CODE_SHARE = 40 };
 
 static const struct view {
 	const char *name;
@@ -22,7 +24,7 @@ static const struct view {
     {"lifetimes", false, ht_escape_lifetimes},
 };
 static const char *const view_names[] = {"verdicts", "growth", "churn", "sizes", "lifetimes", NULL};
-enum { VIEW_GROWTH = 1, VIEW_CHURN = 2 };
+enum { VIEW_GROWTH = 1, VIEW_CHURN = 2, VIEW_LIFETIMES = 4 };
 
 static struct {
 	int view;
@@ -43,6 +45,11 @@ static const struct ht_option options[] = {
      .argument = "VIEW",
      .help = "verdicts, growth, churn, sizes or lifetimes",
      .fallback = "verdicts"},
+    {.name = "list",
+     .kind = HT_OPTION_STRING,
+     .value = &settings.list,
+     .argument = "RE",
+     .help = "show the verdicts in the source of functions with such a name"},
     {.name = "limit",
      .letter = 'n',
      .kind = HT_OPTION_NUMBER,
@@ -63,7 +70,7 @@ static size_t make_passes(void *ctx, struct ht_analysis *a, struct ht_pass *pass
 	else if (settings.view == VIEW_CHURN)
 		passes[0] = ht_pools_pass(settings.pools = ht_pools_new(a));
 	else
-		passes[0] = ht_fates_pass(settings.fates = ht_fates_new(a));
+		passes[0] = ht_fates_pass(settings.fates = ht_fates_new(a, settings.view == VIEW_LIFETIMES));
 	return 1;
 }
 
@@ -94,12 +101,20 @@ static int show_view(struct ht_escape *x, struct ht_diag *d)
 	size_t otherwise = result.e.format == HT_EMIT_TEXT ? LINES_IN_TEXT : SIZE_MAX;
 	x->limit = !settings.limit_given ? otherwise : settings.limit ? (size_t)settings.limit : SIZE_MAX;
 	emit_head(&result.e, x);
-	code = views[settings.view].show(x, d);
+	code = x->list ? ht_escape_list(x, d) : views[settings.view].show(x, d);
 	if (code) {
 		ht_output_abandon(&result.out);
 		return code;
 	}
 	return ht_result_close(&result, d);
+}
+
+static uint64_t births(const struct ht_trace *t)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < ht_trace_block_count(t); i++)
+		n += ht_trace_block(t, i)->births;
+	return n;
 }
 
 static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
@@ -113,11 +128,13 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	};
 	struct ht_verdicts verdicts = {0};
 	if (views[settings.view].verdicts) {
-		struct ht_code *code = ht_code_new(a->trace, a->options.symbolize.sysroot);
+		struct ht_code *code = ht_code_new(a->trace, a->options.symbolize.sysroot, CODE_LEAST + births(a->trace) / CODE_SHARE);
 		ht_verdicts_reach(&verdicts, settings.fates, code);
 		ht_code_free(code);
 		x.verdicts = &verdicts;
 	}
+	struct ht_escape_sizes *sizes = settings.fates ? ht_escape_sizes(&x) : NULL;
+	x.sizes = sizes;
 	struct ht_growth growth = {0};
 	struct ht_pools pools = {0};
 	if (settings.growth)
@@ -127,6 +144,7 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	x.growth = &growth;
 	x.pools = &pools;
 	int code = show_view(&x, d);
+	free(sizes);
 	ht_growth_release(&growth);
 	ht_pools_release(&pools);
 	ht_verdicts_release(&verdicts);
@@ -137,10 +155,14 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 static int run(int argc, char **argv)
 {
 	struct ht_analysis_options o;
-	struct ht_diag d;
+	struct ht_diag d = {0};
 	(void)argc;
 	if (ht_result_check(&d))
 		return ht_give_up(HT_ERR_USAGE, &d);
+	if (settings.list && settings.view) {
+		ht_fail(&d, HT_ERR_USAGE, "--list shows verdicts: it does not go with --view=%s", view_names[settings.view]);
+		return ht_give_up(HT_ERR_USAGE, &d);
+	}
 	ht_analysis_options_init(&o);
 	o.symbols = true;
 	o.by = HT_BY_LINE;

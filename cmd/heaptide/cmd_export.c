@@ -172,8 +172,9 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	r = write_profile(x, p, index, out.fd, d);
 	ht_profile_free(p);
 	if (r) {
+		const struct ht_diag why = *d;
 		ht_output_abandon(&out);
-		return r;
+		return ht_fail(d, r, "%s: %s", settings.output ? settings.output : "standard output", why.text);
 	}
 	return ht_output_close(&out, d);
 }

@@ -275,10 +275,7 @@ static void print_text(struct ht_emitter *e, const struct ht_analysis *a, const 
 	print_head(e, a);
 	print_images(e, a);
 	print_modules(e, a->trace);
-	struct ht_buf clean = {0};
-	ht_text_clean(&clean, path);
-	ht_emit_text(e, "\nnext: heaptide report %.*s\n", (int)clean.len, (char *)clean.data);
-	ht_buf_release(&clean);
+	ht_say_next(e, "report", path);
 }
 
 static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)

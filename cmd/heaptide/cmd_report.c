@@ -18,16 +18,22 @@ enum { CURVE_BUCKETS = 16 };
 static const struct view {
 	const char *name;
 	int (*show)(struct ht_report *r, struct ht_diag *d);
+	const char *next; /* what to run next; the summary says so itself */
 } views[] = {
-    {"summary", ht_report_summary},	{"sites", ht_report_sites},
-    {"tree", ht_report_tree},		{"callers", ht_report_callers},
-    {"list", ht_report_list},		{"sizes", ht_report_sizes},
-    {"lifetimes", ht_report_lifetimes}, {"threads", ht_report_threads},
-    {"modules", ht_report_sites},
+    {"summary", ht_report_summary, NULL},
+    {"sites", ht_report_sites, "report --view=callers"},
+    {"tree", ht_report_tree, "report --view=callers"},
+    {"callers", ht_report_callers, "report --view=list"},
+    {"list", ht_report_list, "report --view=callers"},
+    {"sizes", ht_report_sizes, "report --view=lifetimes"},
+    {"lifetimes", ht_report_lifetimes, "escape"},
+    {"threads", ht_report_threads, "report --view=tree"},
+    {"modules", ht_report_sites, "symbolize"},
 };
 static const char *const view_names[] = {"summary", "sites",	 "tree",    "callers", "list",
 					 "sizes",   "lifetimes", "threads", "modules", NULL};
-enum { VIEW_SUMMARY = 0, VIEW_SITES = 1, VIEW_TREE = 2, VIEW_CALLERS = 3, VIEW_LIST = 4, VIEW_LIFETIMES = 6, VIEW_MODULES = 8 };
+enum { VIEW_SUMMARY = 0, VIEW_SITES = 1, VIEW_TREE = 2, VIEW_CALLERS = 3, VIEW_LIST = 4, VIEW_SIZES = 5, VIEW_LIFETIMES = 6,
+       VIEW_THREADS = 7, VIEW_MODULES = 8 };
 static const char *const by_names[] = {"line", "function", "file", "module", "stack", NULL};
 static const char *const metric_names[] = {"peak",   "live",	  "bytes", "allocs",
 					   "leaked", "temporary", NULL};
@@ -82,6 +88,17 @@ static const struct ht_option options[] = {
 static const struct ht_option *const tables[] = {
     options,	       ht_result_options, ht_range_options, ht_moment_options,
     ht_filter_options, ht_symbol_options, NULL};
+
+static int check(struct ht_diag *d)
+{
+	if (settings.list && settings.view_given && settings.view != VIEW_LIST)
+		return ht_fail(d, HT_ERR_USAGE, "--list: cannot be combined with --view=%s", view_names[settings.view]);
+	if (settings.by_given && settings.view_given &&
+	    (settings.view == VIEW_LIST || settings.view == VIEW_SIZES || settings.view == VIEW_THREADS ||
+	     settings.view == VIEW_MODULES))
+		return ht_fail(d, HT_ERR_USAGE, "--by: the view %s has rows of its own", view_names[settings.view]);
+	return ht_result_check(d);
+}
 
 /* Before the analysis: it groups while it reads. */
 static void choose_view(void)
@@ -197,6 +214,8 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 		ht_output_abandon(&result.out);
 		return code;
 	}
+	if (views[settings.view].next)
+		ht_say_next(&result.e, views[settings.view].next, path);
 	return ht_result_close(&result, d);
 }
 
@@ -205,7 +224,7 @@ static int run(int argc, char **argv)
 	struct ht_analysis_options o;
 	struct ht_diag d;
 	(void)argc;
-	if (ht_result_check(&d))
+	if (check(&d))
 		return ht_give_up(HT_ERR_USAGE, &d);
 	choose_view();
 	ht_analysis_options_init(&o);

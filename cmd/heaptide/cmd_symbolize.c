@@ -3,6 +3,7 @@
  * files, lines, inlined frames, and on request the source lines that allocate.
  */
 #include "command.h"
+#include "facts.h"
 #include "report.h"
 #include "result.h"
 #include "symbolize_trace.h"
@@ -62,19 +63,19 @@ static void show_totals(struct ht_emitter *e, const struct ht_stored_result *r)
 	ht_emit_newline(e);
 }
 
-static int show(const char *path, const struct ht_stored_result *stored, struct ht_diag *d)
+static int show(struct ht_result *r, const char *path, const struct ht_stored_result *stored, struct ht_diag *d)
 {
-	struct ht_result r;
 	struct ht_trace *t;
 	int code = ht_trace_open(&t, path, d);
-	if (!code)
-		code = ht_result_open(&r, "heaptide.symbolize/1", path, d);
-	if (code)
+	if (code) {
+		ht_output_abandon(&r->out);
 		return code;
-	show_modules(&r.e, t, stored);
-	show_totals(&r.e, stored);
+	}
+	show_modules(&r->e, t, stored);
+	show_totals(&r->e, stored);
+	ht_say_next(&r->e, "report", path);
 	ht_trace_close(t);
-	return ht_result_close(&r, d);
+	return ht_result_close(r, d);
 }
 
 static int run(int argc, char **argv)
@@ -85,9 +86,16 @@ static int run(int argc, char **argv)
 	int code = ht_result_check(&d);
 	if (code)
 		return ht_give_up(code, &d);
+	/* First of all: where it cannot be told what was done, nothing is. */
+	struct ht_result r;
+	code = ht_result_open(&r, "heaptide.symbolize/1", argv[0], &d);
+	if (code)
+		return ht_give_up(code, &d);
 	code = ht_symbolize_trace(argv[0], with_sources, &stored, &d);
 	if (!code)
-		code = show(argv[0], &stored, &d);
+		code = show(&r, argv[0], &stored, &d);
+	else
+		ht_output_abandon(&r.out);
 	ht_stored_result_release(&stored);
 	return code ? ht_give_up(code, &d) : 0;
 }

@@ -18,11 +18,17 @@ struct ht_value ht_diff_value(double n)
 	return fabs(n) < 9e15 && fabs(n - nearbyint(n)) < 1e-6 ? ht_signed((int64_t)nearbyint(n)) : ht_real(n);
 }
 
-static void emit_numbers(struct ht_emitter *e, const char *key, const double *n, const double *minus)
+/* Which blocks were temporary is not known of samples. */
+static struct ht_value value_of(const struct ht_diff *f, unsigned v, double n)
+{
+	return v == HT_CV_TEMPORARY && f->runs->sampled ? ht_null() : ht_diff_value(n);
+}
+
+static void emit_numbers(struct ht_emitter *e, const struct ht_diff *f, const char *key, const double *n, const double *minus)
 {
 	ht_emit_object(e, key);
 	for (unsigned v = 0; v < HT_CV_COUNT; v++)
-		ht_emit_json(e, value_keys[v], ht_diff_value(minus ? n[v] - minus[v] : n[v]));
+		ht_emit_json(e, value_keys[v], value_of(f, v, minus ? n[v] - minus[v] : n[v]));
 	ht_emit_close(e);
 }
 
@@ -40,7 +46,7 @@ static void emit_side(struct ht_emitter *e, const struct ht_diff *f, enum ht_sid
 	if (f->runs->per == HT_PER_REGION)
 		ht_emit_json(e, "instances", ht_number(s->instances));
 	for (unsigned v = 0; v < HT_CV_COUNT; v++)
-		ht_emit_json(e, value_keys[v], ht_diff_value(n[v]));
+		ht_emit_json(e, value_keys[v], value_of(f, v, n[v]));
 	ht_emit_close(e);
 }
 
@@ -86,14 +92,14 @@ static void json_row(struct ht_emitter *e, const struct ht_diff *f, const struct
 		ht_emit_json(e, "evidence", ht_string(row->evidence));
 	emit_stack(e, f, row);
 	if (row->in_old)
-		emit_numbers(e, "old", row->old, NULL);
+		emit_numbers(e, f, "old", row->old, NULL);
 	else
 		ht_emit_json(e, "old", ht_null());
 	if (row->in_new)
-		emit_numbers(e, "new", row->new, NULL);
+		emit_numbers(e, f, "new", row->new, NULL);
 	else
 		ht_emit_json(e, "new", ht_null());
-	emit_numbers(e, "delta", row->new, row->old);
+	emit_numbers(e, f, "delta", row->new, row->old);
 	if (row->tested) {
 		ht_emit_json(e, "p", ht_real(s->p));
 		ht_emit_json(e, "p_adjusted", ht_real(s->adjusted));
@@ -128,11 +134,11 @@ static void csv_rows(struct ht_emitter *e, const struct ht_diff *f, size_t shown
 		ht_emit_cell(e, ht_string(row->renamed_from));
 		ht_emit_cell(e, known_text(row->evidence));
 		for (unsigned v = 0; v < HT_CV_COUNT; v++)
-			ht_emit_cell(e, row->in_old ? ht_diff_value(row->old[v]) : ht_null());
+			ht_emit_cell(e, row->in_old ? value_of(f, v, row->old[v]) : ht_null());
 		for (unsigned v = 0; v < HT_CV_COUNT; v++)
-			ht_emit_cell(e, row->in_new ? ht_diff_value(row->new[v]) : ht_null());
+			ht_emit_cell(e, row->in_new ? value_of(f, v, row->new[v]) : ht_null());
 		for (unsigned v = 0; v < HT_CV_COUNT; v++)
-			ht_emit_cell(e, ht_diff_value(row->new[v] - row->old[v]));
+			ht_emit_cell(e, value_of(f, v, row->new[v] - row->old[v]));
 		ht_emit_cell(e, row->tested ? ht_real(row->significance.p) : ht_null());
 		ht_emit_cell(e, row->tested ? ht_bool(!row->significance.news) : ht_null());
 		ht_emit_row(e);
@@ -150,7 +156,7 @@ void ht_diff_data(const struct ht_diff *f, struct ht_emitter *e)
 	}
 	emit_side(e, f, HT_OLD, "old");
 	emit_side(e, f, HT_NEW, "new");
-	emit_numbers(e, "delta", f->c->total.new, f->c->total.old);
+	emit_numbers(e, f, "delta", f->c->total.new, f->c->total.old);
 	ht_emit_json(e, "metric", ht_string(f->metric));
 	ht_emit_json(e, "by", ht_string(f->by));
 	ht_emit_json(e, "per", ht_string(f->runs->per == HT_PER_REGION ? f->runs->region : pers[f->runs->per]));
@@ -176,16 +182,13 @@ void ht_diff_data(const struct ht_diff *f, struct ht_emitter *e)
 	ht_emit_close(e);
 }
 
+/* ';' ends a frame and a line break the stack: names must not. */
 static void folded_frame(struct ht_buf *out, const struct ht_compare_frame *f)
 {
-	const char *module = *f->module ? f->module : "program";
-	if (f->function)
-		for (const char *s = f->function; *s; s++)
-			ht_buf_byte(out, (uint8_t)(*s == ';' ? ':' : (uint8_t)*s < ' ' || *s == 0x7f ? ' ' : *s));
-	else if (f->address)
-		ht_buf_printf(out, "[%s+0x%llx]", module, (unsigned long long)f->address);
-	else
-		ht_buf_printf(out, "[%s]", module);
+	char *text = ht_compare_frame_text(f);
+	for (const char *s = text; *s; s++)
+		ht_buf_byte(out, (uint8_t)(*s == ';' ? ':' : (uint8_t)*s < ' ' || *s == 0x7f ? ' ' : *s));
+	free(text);
 }
 
 void ht_diff_folded(const struct ht_diff *f, struct ht_buf *out)

@@ -141,7 +141,9 @@ static void evidence_line(const struct ht_diff *f, const struct ht_compare_row *
 		return;
 	char *name = ht_runs_row_name(f->c, row);
 	ht_buf_printf(out, "%s", name);
-	if (row->renamed_from) {
+	if (row->renamed_from && row->frame.function && !strcmp(row->renamed_from, row->frame.function)) {
+		ht_buf_printf(out, " on another way");
+	} else if (row->renamed_from) {
 		ht_buf_printf(out, " was ");
 		ht_text_clean(out, row->renamed_from);
 	}

@@ -9,10 +9,15 @@
 #include "pools.h"
 #include "verdict.h"
 
+struct ht_escape_sizes {
+	uint64_t min, median, max;
+};
+
 struct ht_escape {
 	const struct ht_analysis *a;
 	const struct ht_fates *fates;
 	const struct ht_verdicts *verdicts;
+	const struct ht_escape_sizes *sizes; /* per row */
 	const struct ht_growth *growth; /* each NULL: not asked for */
 	const struct ht_pools *pools;
 	struct ht_emitter *e;
@@ -32,9 +37,6 @@ char *ht_escape_call(const struct ht_escape *x, const struct ht_escape_row *row)
 /* Rows with blocks, most first, then function, file, line; heap. */
 uint32_t *ht_escape_order(const struct ht_escape *x, size_t *count);
 
-struct ht_escape_sizes {
-	uint64_t min, median, max;
-};
 /* Of every row; heap. */
 struct ht_escape_sizes *ht_escape_sizes(const struct ht_escape *x);
 
@@ -57,9 +59,17 @@ void ht_escape_name_cells(struct ht_emitter *e, const struct ht_frame *f);
 /* Deterministic order of callsites with equal numbers. */
 int ht_escape_frame_order(const struct ht_frame *a, const struct ht_frame *b);
 
+/* --- escape_lines.c ------------------------------------------------------------------------ */
+
+/* "malloc(24) in parse does not escape: ..."; clean; heap. */
+char *ht_escape_said(const struct ht_escape *x, uint32_t row);
+/* Rows as JSON or CSV. */
+void ht_escape_data(const struct ht_escape *x, const uint32_t *rows, size_t shown, size_t count);
+
 /* --- views ---------------------------------------------------------------------------------- */
 
 int ht_escape_lines(struct ht_escape *x, struct ht_diag *d);
+int ht_escape_list(struct ht_escape *x, struct ht_diag *d); /* in place of lines, with x->list */
 int ht_escape_growth(struct ht_escape *x, struct ht_diag *d);
 int ht_escape_churn(struct ht_escape *x, struct ht_diag *d);
 int ht_escape_sizes_view(struct ht_escape *x, struct ht_diag *d);

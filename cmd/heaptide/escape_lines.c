@@ -118,22 +118,29 @@ static void say_size(struct ht_buf *b, const struct ht_escape_sizes *s)
 		ht_buf_printf(b, "(%llu – %llu)", (unsigned long long)s->min, (unsigned long long)s->max);
 }
 
-static void line(const struct ht_escape *x, uint32_t index, const struct ht_escape_sizes *sizes)
+char *ht_escape_said(const struct ht_escape *x, uint32_t index)
 {
 	const struct ht_escape_row *row = &x->fates->rows[index];
 	struct ht_buf b = {0};
-	char *site = ht_escape_site(row->frame), *function = ht_escape_function(row->frame), *call = ht_escape_call(x, row);
-	ht_buf_printf(&b, "%s: %s", site, call);
-	say_size(&b, sizes);
+	char *function = ht_escape_function(row->frame), *call = ht_escape_call(x, row);
+	ht_buf_append(&b, call, strlen(call));
+	say_size(&b, &x->sizes[index]);
 	ht_buf_printf(&b, " in %s", function);
 	say_verdict(x, &b, &x->verdicts->rows[index], row->allocs);
 	if (row->lived && row->lived->count)
 		ht_buf_printf(&b, "   p99 %s", ht_text_ns(ht_loghist_percentile(row->lived, 0.99)).s);
-	ht_emit_text(x->e, "%.*s\n", (int)b.len, (char *)b.data);
-	ht_buf_release(&b);
-	free(site);
+	ht_buf_byte(&b, '\0');
 	free(function);
 	free(call);
+	return (char *)b.data;
+}
+
+static void line(const struct ht_escape *x, uint32_t index)
+{
+	char *site = ht_escape_site(x->fates->rows[index].frame), *said = ht_escape_said(x, index);
+	ht_emit_text(x->e, "%s: %s\n", site, said);
+	free(site);
+	free(said);
 }
 
 /* --- data --------------------------------------------------------------------------------- */
@@ -143,8 +150,9 @@ static const char *certainty(const struct ht_verdict_of *v)
 	return v->kind == HT_UNKNOWN || v->kind == HT_MIXED ? NULL : v->certain ? "certain" : "likely";
 }
 
-static void data_row(const struct ht_escape *x, uint32_t index, const struct ht_escape_sizes *sizes)
+static void data_row(const struct ht_escape *x, uint32_t index)
 {
+	const struct ht_escape_sizes *sizes = &x->sizes[index];
 	const struct ht_escape_row *row = &x->fates->rows[index];
 	const struct ht_row_verdict *r = &x->verdicts->rows[index];
 	const struct ht_verdict_of *v = &r->main;
@@ -178,8 +186,7 @@ static void data_row(const struct ht_escape *x, uint32_t index, const struct ht_
 	free(call);
 }
 
-static void show_data(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count,
-		      const struct ht_escape_sizes *sizes)
+void ht_escape_data(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count)
 {
 	static const struct ht_column columns[] = {
 	    HT_ESCAPE_SITE_COLUMNS,
@@ -211,21 +218,20 @@ static void show_data(const struct ht_escape *x, const uint32_t *order, size_t s
 	    {0}};
 	ht_emit_table(x->e, "rows", columns);
 	for (size_t i = 0; i < shown; i++)
-		data_row(x, order[i], &sizes[order[i]]);
+		data_row(x, order[i]);
 	ht_emit_table_end(x->e, count - shown);
 }
 
 /* --- the view ----------------------------------------------------------------------------- */
 
-static void show_text(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count,
-		      const struct ht_escape_sizes *sizes)
+static void show_text(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count)
 {
 	const struct ht_verdicts *v = x->verdicts;
 	if (x->no_free_stacks)
 		ht_emit_text(x->e, "the stacks of frees were not recorded (record --free-stacks=on): of blocks that their "
 				   "own thread freed,\nonly that is known\n\n");
 	for (size_t i = 0; i < shown; i++)
-		line(x, order[i], &sizes[order[i]]);
+		line(x, order[i]);
 	if (shown < count)
 		ht_emit_text(x->e, "and %s more callsites (-n 0 shows all)\n", ht_text_count(count - shown).s);
 	if (!count)
@@ -249,11 +255,9 @@ int ht_escape_lines(struct ht_escape *x, struct ht_diag *d)
 {
 	size_t count;
 	uint32_t *order = ht_escape_order(x, &count);
-	struct ht_escape_sizes *sizes = ht_escape_sizes(x);
 	size_t shown = count < x->limit ? count : x->limit;
 	(void)d;
-	(x->e->format == HT_EMIT_TEXT ? show_text : show_data)(x, order, shown, count, sizes);
+	(x->e->format == HT_EMIT_TEXT ? show_text : ht_escape_data)(x, order, shown, count);
 	free(order);
-	free(sizes);
 	return 0;
 }

@@ -12,21 +12,15 @@ static char *cleaned(struct ht_buf *b)
 	return (char *)b->data;
 }
 
-static const char *base(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 char *ht_escape_site(const struct ht_frame *f)
 {
 	struct ht_buf b = {0};
 	if (f->file) {
-		ht_text_clean(&b, base(f->file));
+		ht_text_clean(&b, ht_base_name(f->file));
 		if (f->line)
 			ht_buf_printf(&b, ":%u", f->line);
 	} else {
-		ht_text_clean(&b, f->module && *f->module ? base(f->module) : "[unknown]");
+		ht_text_clean(&b, f->module && *f->module ? ht_base_name(f->module) : "[unknown]");
 		if (!f->function)
 			ht_buf_printf(&b, "+0x%llx", (unsigned long long)f->address);
 	}

@@ -91,14 +91,13 @@ int ht_escape_sizes_view(struct ht_escape *x, struct ht_diag *d)
 	const char *other = other_allocator(x->a->trace);
 	size_t count;
 	struct waste *rows = gather(x, &count);
-	struct ht_escape_sizes *sizes = ht_escape_sizes(x);
 	size_t shown = count < x->limit ? count : x->limit;
 	(void)d;
 	ht_emit_json(x->e, "usable_by", ht_string(other ? NULL : "glibc's rule"));
 	ht_emit_table(x->e, "rows", columns);
 	for (size_t i = 0; i < shown; i++) {
 		const struct ht_escape_row *r = &x->fates->rows[rows[i].row];
-		const struct ht_escape_sizes *s = &sizes[rows[i].row];
+		const struct ht_escape_sizes *s = &x->sizes[rows[i].row];
 		ht_escape_name_cells(x->e, r->frame);
 		ht_emit_cell(x->e, ht_count(r->allocs));
 		ht_emit_cell(x->e, ht_bytes(s->min));
@@ -117,7 +116,6 @@ int ht_escape_sizes_view(struct ht_escape *x, struct ht_diag *d)
 	else
 		ht_emit_text(x->e, "\nusable: by glibc's rule; every block costs 8 bytes more in front of it\n");
 	free(rows);
-	free(sizes);
 	return 0;
 }
 

@@ -122,6 +122,14 @@ char *ht_fact_command(const struct ht_trace *t)
 	return (char *)b.data;
 }
 
+void ht_say_next(struct ht_emitter *e, const char *command, const char *path)
+{
+	struct ht_buf clean = {0};
+	ht_text_clean(&clean, path);
+	ht_emit_text(e, "\nnext: heaptide %s %.*s\n", command, (int)clean.len, (char *)clean.data);
+	ht_buf_release(&clean);
+}
+
 /* --- how it ended ------------------------------------------------------------------------- */
 
 void ht_emit_exit_status(struct ht_emitter *e, const char *key, int status)
@@ -180,7 +188,7 @@ static void emit_lost(struct ht_emitter *e, const struct ht_trace *t)
 	ht_emit_close(e);
 }
 
-void ht_emit_sampled(struct ht_emitter *e, const struct ht_analysis *a)
+static void emit_sampled(struct ht_emitter *e, const struct ht_analysis *a)
 {
 	if (!a->sample_bytes) {
 		ht_emit_json(e, "sampled", ht_null());
@@ -229,7 +237,7 @@ void ht_emit_errors(struct ht_emitter *e, const struct ht_counters *c)
 void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 {
 	const struct ht_totals *n = &a->totals;
-	ht_emit_sampled(e, a);
+	emit_sampled(e, a);
 	emit_events(e, &n->events);
 	ht_emit_json(e, "allocations", ht_count(n->c.allocs));
 	ht_emit_json(e, "frees", ht_count(n->c.frees));

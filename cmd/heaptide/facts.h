@@ -28,6 +28,9 @@ bool ht_words_next(struct ht_words *w, const char **word);
 /* The command line, words with spaces quoted, clean; heap. */
 char *ht_fact_command(const struct ht_trace *t);
 
+/* The last line of a screen: what to run next on the trace. */
+void ht_say_next(struct ht_emitter *e, const char *command, const char *path);
+
 /* {code}, {signal} or null, from a wait status (-1: unknown). */
 void ht_emit_exit_status(struct ht_emitter *e, const char *key, int wait_status);
 /* How a person says it: "exit status 0", "killed by signal 9 (Killed)", "still running"; by value.
@@ -37,9 +40,7 @@ struct ht_phrase {
 };
 struct ht_phrase ht_phrase_exit(int wait_status);
 
-/* Which share of the allocations is in the trace: "sampled": {rate, samples}, or null. JSON alone. */
-void ht_emit_sampled(struct ht_emitter *e, const struct ht_analysis *a);
-/* The same as a line of text; nothing when all are. */
+/* Which share of the allocations is in the trace, as a line of text; nothing when all are. */
 void ht_say_sampled(struct ht_emitter *e, const struct ht_analysis *a);
 /* What totals that are estimates may be off by, into the object that is open; JSON alone. */
 void ht_emit_errors(struct ht_emitter *e, const struct ht_counters *c);

@@ -20,6 +20,9 @@ static const char *const purpose_titles[HT_PURPOSE_COUNT] = {
 
 void ht_help_overview(const struct ht_command *const *commands)
 {
+	int widest = 0;
+	for (const struct ht_command *const *c = commands; *c; c++)
+		widest = (int)strlen((*c)->name) > widest ? (int)strlen((*c)->name) : widest;
 	printf(
 	    "usage: heaptide COMMAND [options] ...\n"
 	    "\nheaptide records every allocation of a program and shows where the memory went.\n");
@@ -27,7 +30,7 @@ void ht_help_overview(const struct ht_command *const *commands)
 		printf("\n%s\n", purpose_titles[p]);
 		for (const struct ht_command *const *c = commands; *c; c++)
 			if ((int)(*c)->purpose == p)
-				printf("  %-8s  %s\n", (*c)->name, (*c)->summary);
+				printf("  %-*s  %s\n", widest, (*c)->name, (*c)->summary);
 	}
 	printf("\n`heaptide COMMAND --help` lists a command's options, `heaptide help COMMAND` "
 	       "opens its\n"

@@ -96,8 +96,7 @@ static bool script_line(const char *path, char *interpreter, size_t n, char *arg
 
 static bool is_env(const char *interpreter)
 {
-	const char *slash = strrchr(interpreter, '/');
-	return !strcmp(slash ? slash + 1 : interpreter, "env");
+	return !strcmp(ht_base_name(interpreter), "env");
 }
 
 static void not_runnable(struct ht_inspection *in, int e, const char *what)

@@ -59,6 +59,17 @@ static int open_temporary(struct ht_output *o, const char *path, struct ht_diag 
 	return 0;
 }
 
+static struct {
+	const char **items;
+	size_t count;
+} kept;
+
+void ht_output_keep(const char *path)
+{
+	kept.items = ht_xrealloc(kept.items, kept.count + 1, sizeof(*kept.items));
+	kept.items[kept.count++] = path;
+}
+
 int ht_output_open(struct ht_output *o, const char *path, const char *never, struct ht_diag *d)
 {
 	struct stat st;
@@ -67,6 +78,9 @@ int ht_output_open(struct ht_output *o, const char *path, const char *never, str
 		return 0;
 	if (never && same_file(path, never))
 		return ht_fail(d, HT_ERR_USAGE, "%s: is the trace itself: not overwritten", path);
+	for (size_t i = 0; i < kept.count; i++)
+		if (same_file(path, kept.items[i]))
+			return ht_fail(d, HT_ERR_USAGE, "%s: is one of the traces: not overwritten", path);
 	bool there = !stat(path, &st);
 	if (there && S_ISDIR(st.st_mode))
 		return ht_fail(d, HT_ERR_SYSTEM, "%s: cannot be written: it is a folder", path);

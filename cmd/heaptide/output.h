@@ -17,6 +17,8 @@ struct ht_output {
 
 /* path NULL or "-": standard output. never: a file that must not be replaced (the trace), or NULL.
  */
+/* A file that no output may replace from now on, for commands that read several. `path` must stay. */
+void ht_output_keep(const char *path);
 int ht_output_open(struct ht_output *o, const char *path, const char *never, struct ht_diag *d);
 /* Writes the buffer when it has grown large; call it between rows. */
 void ht_output_flush_some(struct ht_output *o);

@@ -214,8 +214,7 @@ static void append_expansion(struct ht_buf *b, char what, pid_t pid)
 char *ht_record_file_name(const char *pattern, const char *command, pid_t pid)
 {
 	if (!pattern || !*pattern) {
-		const char *slash = strrchr(command, '/');
-		const char *base = slash && slash[1] ? slash + 1 : command;
+		const char *base = ht_base_name(command);
 		return ht_xasprintf("%.100s.%d.tide", *base == '-' ? base + 1 : base, (int)pid);
 	}
 	struct ht_buf b = {0};

@@ -6,12 +6,6 @@
 #include "report.h"
 #include "text.h"
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static char *finish(struct ht_buf *b)
 {
 	ht_buf_byte(b, '\0');
@@ -23,7 +17,7 @@ static void frame_name(struct ht_buf *b, const struct ht_frame *f)
 	if (f->function)
 		ht_text_clean(b, f->function);
 	else if (*f->module) {
-		ht_text_clean(b, base_name(f->module));
+		ht_text_clean(b, ht_base_name(f->module));
 		ht_buf_printf(b, "+0x%llx", (unsigned long long)f->address);
 	} else if (f->address) {
 		ht_buf_printf(b, "0x%llx", (unsigned long long)f->address);
@@ -61,11 +55,11 @@ char *ht_report_site(const char *file, uint32_t line, const char *module)
 {
 	struct ht_buf b = {0};
 	if (file) {
-		ht_text_clean(&b, base_name(file));
+		ht_text_clean(&b, ht_base_name(file));
 		if (line)
 			ht_buf_printf(&b, ":%u", line);
 	} else if (module && *module) {
-		ht_text_clean(&b, base_name(module));
+		ht_text_clean(&b, ht_base_name(module));
 	} else {
 		ht_buf_printf(&b, "-");
 	}

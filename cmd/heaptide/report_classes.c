@@ -70,7 +70,7 @@ int ht_report_threads(struct ht_report *r, struct ht_diag *d)
 	    {0}};
 	size_t count;
 	const struct ht_thread_totals **list = sorted_threads(r->a, r->metric, &count);
-	size_t limit = ht_report_limit(r, 40), shown = count < limit ? count : limit;
+	size_t limit = ht_report_limit(r, r->e->format == HT_EMIT_TEXT ? 40 : SIZE_MAX), shown = count < limit ? count : limit;
 	ht_emit_table(r->e, "rows", columns);
 	for (size_t i = 0; i < shown; i++) {
 		const struct ht_thread_totals *t = list[i];
@@ -151,10 +151,11 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 	for (size_t i = 0; i < HT_SIZE_CLASSES; i++)
 		if (r->a->sizes[i].allocs > most)
 			most = r->a->sizes[i].allocs;
+	size_t limit = ht_report_limit(r, SIZE_MAX), count = 0;
 	ht_emit_table(r->e, "rows", columns);
 	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
 		const struct ht_size_class *c = &r->a->sizes[i];
-		if (!c->allocs)
+		if (!c->allocs || count++ >= limit)
 			continue;
 		size_range(range, sizeof(range), c);
 		ht_report_bar(bars, sizeof(bars), (double)c->allocs / (double)most);
@@ -173,6 +174,8 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 		ht_emit_cell(r->e, ht_string(bars));
 		ht_emit_row(r->e);
 	}
-	ht_emit_table_end(r->e, 0);
+	ht_emit_table_end(r->e, count > limit ? count - limit : 0);
+	if (count > limit)
+		ht_emit_text(r->e, "and %s more sizes (-n 0 shows all)\n", ht_text_count(count - limit).s);
 	return 0;
 }

@@ -73,6 +73,28 @@ static void say_selection(struct ht_emitter *e, const struct ht_selection *s)
 	ht_emit_newline(e);
 }
 
+/* Rows alone are filtered, never totals: without a word that looks like an error. */
+static void say_filters(struct ht_emitter *e, const struct ht_selection *s)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} all[] = {
+	    {"--focus", s->focus},	{"--ignore", s->ignore},
+	    {"--module", s->module},	{"--min-size", s->min_size != 0},
+	    {"--max-size", s->max_size != UINT64_MAX}, {"--region", s->region},
+	    {"--task", s->task},
+	};
+	bool any = false;
+	for (size_t i = 0; i < HT_ARRAY_SIZE(all); i++) {
+		if (all[i].given)
+			ht_emit_text(e, "%s%s", any ? ", " : "", all[i].name);
+		any |= all[i].given;
+	}
+	if (any)
+		ht_emit_text(e, " choose among the rows; totals and peak are of everything\n");
+}
+
 static bool poor(const struct ht_module_quality *m)
 {
 	return m->kind != HT_SYMBOLS_DWARF && m->frames;
@@ -150,6 +172,7 @@ static void say_head(struct ht_report *r)
 	ht_say_sampled(r->e, r->a);
 	say_symbols(r->e, r->a);
 	say_selection(r->e, &r->a->options.selection);
+	say_filters(r->e, &r->a->options.selection);
 	ht_emit_text(r->e, "\n");
 }
 

@@ -176,6 +176,8 @@ static void show_tree(struct ht_report *r, enum ht_direction direction)
 	ht_emit_table(r->e, "rows", columns);
 	walk_tree(&w);
 	ht_emit_table_end(r->e, tree.count - w.shown);
+	if (!tree.count)
+		ht_emit_text(r->e, "nothing matches\n");
 	if (w.shown < tree.count)
 		ht_emit_text(r->e, "and %s more branches (-n 0 shows all)\n",
 			     ht_text_count(tree.count - w.shown).s);

@@ -6,25 +6,30 @@
 
 #include "command.h"
 #include "facts.h"
+#include "output.h"
 #include "text.h"
 
-static const char *base_name(const char *path)
+/* The path of the first program that ran; "" unknown. */
+static const char *program_of(const struct ht_analysis *a)
 {
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
+	for (size_t i = 0; i < a->image_count; i++)
+		if (a->images[i].selected)
+			return ht_trace_string(a->trace, ht_trace_image(a->trace, a->images[i].image)->exe, NULL);
+	return "";
 }
 
-static void introduce(struct ht_runs_side *s, const struct ht_trace *t, const struct ht_profile *p, const char *path)
+static void introduce(struct ht_runs_side *s, const struct ht_analysis *a, const struct ht_profile *p, const char *path)
 {
+	const char *program = program_of(a);
 	if (s->path)
 		return;
-	const char *exe = p->mapping_count ? p->mappings[0].file : "";
 	s->path = ht_xstrdup(path);
-	s->command = ht_fact_command(t);
-	s->program = ht_xstrdup(base_name(exe));
-	s->sample_bytes = ht_trace_settings(t)->sample_bytes;
-	if (p->mapping_count && strlen(p->mappings[0].build_id) < sizeof(s->build_id))
-		strcpy(s->build_id, p->mappings[0].build_id);
+	s->command = ht_fact_command(a->trace);
+	s->program = ht_xstrdup(ht_base_name(program));
+	s->sample_bytes = ht_trace_settings(a->trace)->sample_bytes;
+	for (size_t i = 0; i < p->mapping_count; i++)
+		if (!strcmp(p->mappings[i].file, program) && strlen(p->mappings[i].build_id) < sizeof(s->build_id))
+			strcpy(s->build_id, p->mappings[i].build_id);
 }
 
 /* What one run's numbers are multiplied by. 0: there is nothing to divide by. */
@@ -79,15 +84,15 @@ static int add_analysis(struct ht_runs *r, struct ht_compare *c, struct ht_compa
 		return 2;
 	}
 	const struct ht_profile *p = ht_analysis_profile(a, HT_PROFILE_WHOLE, NULL, 0, NULL);
-	introduce(s, a->trace, p, path);
+	introduce(s, a, p, path);
 	s->runs++;
 	r->sampled |= a->sample_bytes != 0;
 	if (ht_trace_settings(a->trace)->sample_bytes != s->sample_bytes)
 		ht_warn("%s: sampled at another rate than %s", path, s->path);
 	note_unnamed(r, a, path);
-	ht_compare_add(c, side, p, scale);
+	ht_compare_add(c, side, p, program_of(a), scale);
 	if (also)
-		ht_compare_add(also, side, p, scale);
+		ht_compare_add(also, side, p, program_of(a), scale);
 	ht_profile_free(p);
 	return 0;
 }
@@ -101,6 +106,7 @@ int ht_runs_add(struct ht_runs *r, struct ht_compare *c, struct ht_compare *also
 	int status = ht_reading_open(&t, path);
 	if (status)
 		return status;
+	ht_output_keep(path);
 	ht_analysis_options_init(&o);
 	o.sites = o.symbols = true;
 	o.by = HT_BY_STACK;
@@ -153,13 +159,9 @@ void ht_runs_release(struct ht_runs *r)
 
 static void frame_name(struct ht_buf *out, const struct ht_compare_frame *f)
 {
-	const char *module = *f->module ? f->module : "program";
-	if (f->function)
-		ht_text_clean(out, f->function);
-	else if (f->address)
-		ht_buf_printf(out, "[%s+0x%llx]", module, (unsigned long long)f->address);
-	else
-		ht_buf_printf(out, "[%s]", module);
+	char *text = ht_compare_frame_text(f);
+	ht_text_clean(out, text);
+	free(text);
 }
 
 static char *as_string(struct ht_buf *b)

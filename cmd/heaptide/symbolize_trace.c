@@ -15,6 +15,11 @@ static const char *read_line(void *ctx, const char *path, uint32_t line, bool *n
 static int append(const char *path, const struct ht_stored_result *r, struct ht_diag *d)
 {
 	struct ht_trace_appender *a;
+	bool any = false;
+	for (size_t i = 0; i < r->count; i++)
+		any |= r->modules[i].bytes.len != 0;
+	if (!any)
+		return 0;
 	int code = ht_trace_appender_open(&a, path, d);
 	if (code)
 		return code;

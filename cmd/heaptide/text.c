@@ -123,25 +123,9 @@ struct ht_text ht_text_utc(uint64_t ns)
 
 /* --- names -------------------------------------------------------------------------------- */
 
-static bool harmful(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0x2028 ||
-	       c == 0x2029 || c == 0xfeff || c == 0xfffd;
-}
-
 void ht_text_clean_n(struct ht_buf *out, const char *s, size_t n)
 {
-	while (n) {
-		uint32_t code;
-		size_t len = ht_utf8_next(s, n, &code);
-		if (harmful(code))
-			ht_buf_append(out, "\xef\xbf\xbd", 3);
-		else
-			ht_buf_append(out, s, len);
-		s += len;
-		n -= len;
-	}
+	ht_utf8_clean(out, s, n);
 }
 
 void ht_text_clean(struct ht_buf *out, const char *s)

@@ -51,9 +51,7 @@ struct output {
 
 static uint64_t hash_text(const char *s)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	for (; *s; s++)
-		h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+	uint64_t h = ht_hash_text(HT_HASH_START, s);
 	return h ^ h >> 32;
 }
 
@@ -272,7 +270,7 @@ static int write_profile(const struct ht_profile *p, size_t value_index, int fd,
 	free(o.strings.items);
 	free(o.strings.slots);
 	if (o.error)
-		return ht_fail(d, HT_ERR_SYSTEM, "write: %s", strerror(o.error));
+		return ht_fail(d, HT_ERR_SYSTEM, "cannot be written: %s", strerror(o.error));
 	return 0;
 }
 

@@ -348,6 +348,8 @@ struct ht_event_arrays { /* reusable; zero-initialised is empty */
 /* Every reference in the result (thread, stack, string ids) is checked to exist. A damaged block gives
  * HT_ERR_DAMAGED and count 0. Thread-safe on one trace. */
 int ht_trace_block_arrays(const struct ht_trace *t, size_t i, struct ht_event_arrays *out, struct ht_diag *d);
+/* What kinds of events the block has: bit 1 << op. Takes a fifth of the time that decoding it does. */
+int ht_trace_block_ops(const struct ht_trace *t, size_t i, struct ht_event_arrays *scratch, uint32_t *ops);
 void ht_event_arrays_release(struct ht_event_arrays *a);
 
 /* The same as structs, for readers that want an event as a whole. */

@@ -62,6 +62,23 @@ int ht_trace_block_arrays(const struct ht_trace *t, size_t i, struct ht_event_ar
 		       t->path, (unsigned long long)b->offset, b->sequence, why);
 }
 
+int ht_trace_block_ops(const struct ht_trace *t, size_t i, struct ht_event_arrays *scratch, uint32_t *ops)
+{
+	struct ht_columns c;
+	struct ht_diag d;
+	*ops = 0;
+	if (i >= t->block_count)
+		return HT_ERR_USAGE;
+	int err = read_events(t, &t->blocks[i], scratch, &d);
+	if (!err)
+		err = ht_columns_parse(&c, scratch->raw.data, scratch->raw.len, &d);
+	if (err)
+		return err;
+	for (const uint8_t *op = c.at[HT_COL_EV_OP].at; op < c.at[HT_COL_EV_OP].end; op++)
+		*ops |= UINT32_C(1) << (*op & HT_EVENT_OP);
+	return 0;
+}
+
 void ht_event_arrays_release(struct ht_event_arrays *a)
 {
 	free(a->op);

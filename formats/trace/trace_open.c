@@ -396,8 +396,8 @@ static void finish_open(struct ht_trace *t)
 	}
 	size_t n = strlen(t->text);
 	if (t->verdict == HT_VERDICT_TRUNCATED)
-		snprintf(t->text + n, sizeof(t->text) - n, ": showing the first %.2f s",
-			 (double)t->duration / 1e9);
+		snprintf(t->text + n, sizeof(t->text) - n, ": showing the first %.2f %s",
+			 (double)t->duration / (t->duration < 1000000000 ? 1e6 : 1e9), t->duration < 1000000000 ? "ms" : "s");
 	if (t->verdict == HT_VERDICT_DAMAGED)
 		snprintf(t->text + n, sizeof(t->text) - n, "; %" PRIu64 " place%s skipped",
 			 t->skipped, t->skipped == 1 ? "" : "s");

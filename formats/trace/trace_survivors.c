@@ -1,6 +1,6 @@
 /*
- * trace_survivors: see trace_survivors.h. The arena's bound is also the bound of what its page faults cost, which is most
- * where nearly all blocks live on (huge pages were no faster, and sometimes far slower).
+ * trace_survivors: see trace_survivors.h. Where nearly all blocks live on, the arena's page faults cost most (huge pages were no
+ * faster, and sometimes far slower): so it grows by what lives, and not by what was born.
  */
 #include "trace_survivors.h"
 
@@ -8,9 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define SOFT_LEAST (256u << 10)
+
 void ht_survivors_init(struct ht_survivors *s, uint64_t bound)
 {
 	*s = (struct ht_survivors){.bound = bound};
+	s->soft = bound < SOFT_LEAST ? bound : SOFT_LEAST;
 	s->window = ht_xmalloc(HT_WINDOW * sizeof(*s->window));
 	void *m = mmap(NULL, bound, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m == MAP_FAILED) {
@@ -45,12 +48,10 @@ static bool is_dead(const uint64_t *dead, unsigned low)
 	return dead[low / 64] >> low % 64 & 1;
 }
 
-/* All chunks move down, without their dead. Pays when half of the room comes back, else it would soon be full again. */
-static bool compact(struct ht_survivors *s)
+/* All chunks move down, without their dead. */
+static void compact(struct ht_survivors *s)
 {
 	uint64_t used = 0;
-	if (s->live * sizeof(struct ht_survivor) > s->bound / 2)
-		return false;
 	for (size_t i = 0; i < s->chunk_count; i++) {
 		struct ht_survivor_chunk *from = s->chunks[i], *to = (struct ht_survivor_chunk *)(void *)(s->arena + used);
 		uint32_t count = from ? from->count : 0, kept = 0;
@@ -67,7 +68,20 @@ static bool compact(struct ht_survivors *s)
 		used += chunk_bytes(kept);
 	}
 	s->used = used;
-	return used <= s->bound / 4 * 3;
+}
+
+/* For one more window. At the bound, compacting must give much room back, else it would soon be full again. */
+static bool make_room(struct ht_survivors *s)
+{
+	if (s->soft == s->bound && s->live * sizeof(struct ht_survivor) > s->bound / 2)
+		return false;
+	if (s->live * sizeof(struct ht_survivor) <= s->used / 4 * 3)
+		compact(s);
+	if (s->soft == s->bound && s->used > s->bound / 4 * 3)
+		return false;
+	uint64_t soft = 2 * s->used > s->soft ? 2 * s->used : s->soft;
+	s->soft = soft < s->bound ? soft : s->bound;
+	return s->soft - s->used >= chunk_bytes(HT_WINDOW);
 }
 
 /* What is left of the window's first n; NULL if that is nothing. */
@@ -95,7 +109,7 @@ static struct ht_survivor_chunk *survivors_of(struct ht_survivors *s, size_t n)
 
 void ht_survivors_move_window(struct ht_survivors *s, uint64_t next_seq)
 {
-	if (s->bound - s->used < chunk_bytes(HT_WINDOW) && (s->bound < chunk_bytes(2 * HT_WINDOW) || !compact(s))) {
+	if (s->soft - s->used < chunk_bytes(HT_WINDOW) && !make_room(s)) {
 		ht_survivors_stop(s);
 		return;
 	}

@@ -4,7 +4,7 @@
  *
  *	births  → window (the last 1024, in the cache) → when it is full, what is left of it → a chunk in the arena
  *	deaths  → a bit of the window or of a chunk; of blocks from before the last checkpoint: a list
- *	arena full → the dead are taken out of all chunks, in one pass
+ *	arena full up to `soft` → the dead are taken out of all chunks, in one pass; soft: twice what was left, up to the bound
  *
  * Off for good when it would outgrow its bound, or from the first unpaired birth on (its end has no number):
  * then the trace has no further checkpoints. Private to this folder.
@@ -34,7 +34,7 @@ struct ht_survivors {
 	struct ht_survivor *window;
 	uint64_t dead[HT_WINDOW / 64]; /* of the window */
 	uint8_t *arena;			    /* `bound` bytes, in which chunks stand one behind the other */
-	uint64_t used, bound;
+	uint64_t used, soft, bound; /* used <= soft <= bound */
 	struct ht_survivor_chunk **chunks; /* by (number - base) / HT_WINDOW */
 	size_t chunk_count, chunk_cap;
 	uint64_t *deaths; /* of births before base */

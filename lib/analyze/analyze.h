@@ -368,7 +368,6 @@ enum ht_profile_kind {
 	HT_PROFILE_WHOLE,     /* enum ht_whole_value, default inuse_space; with the curve if there is a series */
 	HT_PROFILE_COUNT,
 };
-extern const char *const ht_profile_names[HT_PROFILE_COUNT]; /* as in --profile */
 /* inuse is what is live at the selection's instant. comments: lines added to our own (command, pid,
  * host, completeness), may be NULL. The index of the default value type comes back in *value_index
  * (may be NULL), for exporters that carry one. Needs options.sites. */

@@ -9,11 +9,12 @@
 #include "crew.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_THREADS 4
 #define BATCHES 4
+#define PAUSES 200 /* some tens of microseconds, unless others want the processor */
 #define BUDGET (32u << 20) /* bytes of decoded events, unless blocks are so big that two take more */
 #define EVENT_BYTES 37	   /* in struct ht_event_arrays */
 
@@ -111,9 +112,18 @@ static void decode_block(struct crew *c)
 	s->ready = true;
 }
 
+/* Most waits are for the rest of a batch, and shorter than what the system takes to put a thread aside and wake it up. */
+static void pause_briefly(struct crew *c)
+{
+	pthread_mutex_unlock(&c->mutex);
+	sched_yield();
+	pthread_mutex_lock(&c->mutex);
+}
+
 static void *work(void *arg)
 {
 	struct crew *c = arg;
+	unsigned pauses = 0;
 	pthread_mutex_lock(&c->mutex);
 	while (!c->resolved || c->passed < c->sent) {
 		if (can_pass(c)) {
@@ -122,12 +132,16 @@ static void *work(void *arg)
 			resolve_events(c);
 		} else if (can_decode(c)) {
 			decode_block(c);
+		} else if (pauses++ < PAUSES) {
+			pause_briefly(c);
+			continue;
 		} else {
 			c->waiting++;
 			pthread_cond_wait(&c->change, &c->mutex);
 			c->waiting--;
 			continue;
 		}
+		pauses = 0;
 		if (c->waiting)
 			pthread_cond_broadcast(&c->change);
 	}
@@ -139,8 +153,9 @@ static void *work(void *arg)
 
 static unsigned threads_for(const struct ht_crew_job *job)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned n = job->threads ? job->threads : cpus > 1 ? (unsigned)cpus : 1;
+	cpu_set_t ours;
+	int cpus = sched_getaffinity(0, sizeof(ours), &ours) == 0 ? CPU_COUNT(&ours) : 1;
+	unsigned n = job->threads ? job->threads : (unsigned)cpus;
 	return n > MAX_THREADS ? MAX_THREADS : n;
 }
 

@@ -54,19 +54,11 @@ static struct key key_of(const struct ht_frame *f, enum ht_by by)
 	return k;
 }
 
-static uint64_t hash_text(uint64_t h, const char *s)
-{
-	for (; *s; s++)
-		h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
-	return (h ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
 static uint32_t hash_key(const struct key *k)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	h = hash_text(h, k->function);
-	h = hash_text(h, k->file);
-	h = hash_text(h, k->module);
+	uint64_t h = ht_hash_text(HT_HASH_START, k->function);
+	h = ht_hash_text(h, k->file);
+	h = ht_hash_text(h, k->module);
 	return ht_mix(h ^ k->line ^ k->address * 3);
 }
 

@@ -13,8 +13,7 @@
 static char *process_label(const struct ht_trace *t, uint32_t image)
 {
 	const struct ht_image *i = ht_trace_image(t, image);
-	const char *exe = i ? ht_trace_string(t, i->exe, NULL) : "", *slash = strrchr(exe, '/');
-	return ht_xasprintf("%s %u", slash ? slash + 1 : exe, i ? i->pid : 0);
+	return ht_xasprintf("%s %u", i ? ht_base_name(ht_trace_string(t, i->exe, NULL)) : "", i ? i->pid : 0);
 }
 
 static char *thread_label(const struct ht_trace *t, const struct ht_thread_info *i)

@@ -175,7 +175,8 @@ int ht_analysis_listing(const struct ht_analysis *a, const char *functions, enum
 	regfree(&re);
 	add_up(&b);
 	drop_empty(out);
-	qsort_r(out->items, out->count, sizeof(*out->items), by_metric, &metric);
+	if (out->count)
+		qsort_r(out->items, out->count, sizeof(*out->items), by_metric, &metric);
 	free(b.function_of);
 	free(b.line_of);
 	return 0;

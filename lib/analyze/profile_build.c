@@ -8,6 +8,7 @@
 #include "hash_index.h"
 #include "labelled.h"
 #include "profile_values.h"
+#include "utf8.h"
 
 /* The profile and what it owns; the profile comes first, so that it can be freed. */
 struct built {
@@ -43,6 +44,18 @@ static const char *own(struct built *b, char *text)
 	return b->texts[b->text_count++] = text;
 }
 
+/* Names come from anywhere; in a profile they are text. */
+static const char *clean(struct built *b, const char *text)
+{
+	struct ht_buf buf = {0};
+	if (ht_utf8_clean(&buf, text, strlen(text))) {
+		ht_buf_byte(&buf, '\0');
+		return own(b, (char *)buf.data);
+	}
+	ht_buf_release(&buf);
+	return text;
+}
+
 /* --- mappings ----------------------------------------------------------------------------- */
 
 #define PAGE UINT64_C(4096)
@@ -58,7 +71,7 @@ static uint32_t add_mapping(struct built *b, uint32_t module)
 		return b->mapping_of[module] - 1;
 	limit = limit < m->text_vaddr || limit > UINT64_MAX - PAGE ? UINT64_MAX : (limit + PAGE - 1) & ~(PAGE - 1);
 	b->mappings[b->profile.mapping_count] = (struct ht_profile_mapping){
-		.file = ht_trace_string(t, m->path, NULL),
+		.file = clean(b, ht_trace_string(t, m->path, NULL)),
 		.build_id = own(b, ht_xstrdup(ht_build_id_text(t, module + 1, id))),
 		.start = m->text_vaddr,
 		.limit = limit,
@@ -125,7 +138,8 @@ static void judge_mappings(struct built *b)
 static uint32_t add_function(struct built *b, const struct ht_frame *f)
 {
 	struct ht_profile *p = &b->profile;
-	const char *file = f->file ? f->file : "";
+	const char *name = clean(b, f->function), *linkage = clean(b, f->linkage);
+	const char *file = clean(b, f->file ? f->file : "");
 	uint64_t h = f->start_line;
 	for (const char *c = f->linkage; *c; c++)
 		h = h * 131 + (uint8_t)*c;
@@ -135,13 +149,13 @@ static uint32_t add_function(struct built *b, const struct ht_frame *f)
 	for (size_t i = ht_index_start(&b->function_index, hash);
 	     (v = ht_index_at(&b->function_index, &i, hash)) != HT_INDEX_NONE; i++) {
 		const struct ht_profile_function *o = &b->functions[v];
-		if (o->start_line == f->start_line && !strcmp(o->system_name, f->linkage) &&
-		    !strcmp(o->name, f->function) && !strcmp(o->file, file))
+		if (o->start_line == f->start_line && !strcmp(o->system_name, linkage) &&
+		    !strcmp(o->name, name) && !strcmp(o->file, file))
 			return v;
 	}
 	GROW(b->functions, p->function_count, b->function_cap);
 	v = (uint32_t)p->function_count++;
-	b->functions[v] = (struct ht_profile_function){f->function, f->linkage, file, f->start_line};
+	b->functions[v] = (struct ht_profile_function){name, linkage, file, f->start_line};
 	ht_index_insert(&b->function_index, hash, v);
 	return v;
 }
@@ -223,6 +237,8 @@ static void add_sample(struct built *b, uint32_t node, const struct ht_counters 
 	if (label_count) {
 		struct ht_profile_label *own_labels = ht_xcalloc(label_count, sizeof(*own_labels));
 		memcpy(own_labels, labels, label_count * sizeof(*own_labels));
+		for (size_t i = 0; i < label_count; i++)
+			own_labels[i].str = labels[i].str ? clean(b, labels[i].str) : NULL;
 		sample.labels = own_labels;
 		sample.label_count = label_count;
 	}
@@ -265,23 +281,78 @@ static char *completeness_text(const struct ht_analysis *a)
 	return ht_xasprintf("incomplete: %s", why.text);
 }
 
+static void say_name(struct ht_buf *b, const char *what, const char *value)
+{
+	if (value)
+		ht_buf_printf(b, ", %s %s", what, value);
+}
+
+/* Of which blocks this is the profile, NULL: of all, at the end. */
+static char *selection_text(const struct ht_selection *s)
+{
+	struct ht_buf b = {0};
+	if (s->from_ns)
+		ht_buf_printf(&b, ", from %llu ns", (unsigned long long)s->from_ns);
+	if (s->to_ns != UINT64_MAX)
+		ht_buf_printf(&b, ", to %llu ns", (unsigned long long)s->to_ns);
+	if (s->at == HT_AT_PEAK)
+		ht_buf_printf(&b, ", live at the peak");
+	if (s->at == HT_AT_TIME)
+		ht_buf_printf(&b, ", live at %llu ns", (unsigned long long)s->at_ns);
+	if (s->process)
+		ht_buf_printf(&b, ", process %u", s->process);
+	say_name(&b, "thread", s->thread);
+	say_name(&b, "focus", s->focus);
+	say_name(&b, "ignore", s->ignore);
+	say_name(&b, "hide", s->hide);
+	say_name(&b, "module", s->module);
+	say_name(&b, "region", s->region);
+	say_name(&b, "task", s->task);
+	if (s->min_size)
+		ht_buf_printf(&b, ", at least %llu bytes", (unsigned long long)s->min_size);
+	if (s->max_size != UINT64_MAX)
+		ht_buf_printf(&b, ", at most %llu bytes", (unsigned long long)s->max_size);
+	if (!b.len)
+		return NULL;
+	ht_buf_byte(&b, '\0');
+	char *text = ht_xasprintf("selection: %s", (const char *)b.data + 2);
+	ht_buf_release(&b);
+	return text;
+}
+
+/* What recording cost; nothing without a footer. */
+static char *overhead_text(const struct ht_trace *t)
+{
+	bool known;
+	const struct ht_trace_totals *n = ht_trace_totals(t, &known);
+	return known ? ht_xasprintf("overhead: collector %llu ms of CPU, program %llu ms blocked on full rings",
+				    (unsigned long long)(n->collector_cpu_ns / 1000000),
+				    (unsigned long long)(n->blocked_ns / 1000000))
+		     : NULL;
+}
+
 static void add_comments(struct built *b, const char *const *more, size_t count)
 {
 	const struct ht_trace *t = b->a->trace;
 	const struct ht_trace_settings *settings = ht_trace_settings(t);
-	b->comments = ht_xcalloc(count + 6 + b->profile.mapping_count, sizeof(*b->comments));
+	char *selection = selection_text(&b->a->options.selection), *overhead = overhead_text(t);
+	b->comments = ht_xcalloc(count + 8 + b->profile.mapping_count, sizeof(*b->comments));
 	size_t n = 0;
 	if (*b->profile.command)
 		b->comments[n++] = own(b, ht_xasprintf("command: %s", b->profile.command));
 	if (b->a->image_count)
 		b->comments[n++] = own(b, ht_xasprintf("pid: %u", b->profile.pid));
 	if (settings->hostname && *settings->hostname)
-		b->comments[n++] = own(b, ht_xasprintf("host: %s", settings->hostname));
+		b->comments[n++] = clean(b, own(b, ht_xasprintf("host: %s", settings->hostname)));
 	b->comments[n++] = own(b, completeness_text(b->a));
 	if (b->a->sample_bytes)
 		b->comments[n++] = own(b, ht_xasprintf("sampled: one per %llu bytes, %llu samples; values are scaled",
 						       (unsigned long long)b->a->sample_bytes,
 						       (unsigned long long)b->a->samples));
+	if (selection)
+		b->comments[n++] = clean(b, own(b, selection));
+	if (overhead)
+		b->comments[n++] = own(b, overhead);
 	for (size_t i = 0; i < count; i++)
 		b->comments[n++] = more[i];
 	for (uint32_t i = 0; i < ht_trace_module_count(t); i++)
@@ -310,7 +381,7 @@ const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum h
 	p->types = info->types;
 	p->type_count = info->count;
 	p->default_type = info->types[info->main].type;
-	p->command = own(b, command_text(a->trace));
+	p->command = clean(b, own(b, command_text(a->trace)));
 	p->pid = a->image_count ? ht_trace_image(a->trace, 0)->pid : 0;
 	if (kind == HT_PROFILE_WHOLE)
 		p->points = ht_profile_curve(a, &p->point_count, &p->peak_point);

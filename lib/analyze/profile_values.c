@@ -5,11 +5,6 @@
 
 #include "lifespans.h"
 
-const char *const ht_profile_names[HT_PROFILE_COUNT] = {
-	[HT_PROFILE_HEAP] = "heap",	[HT_PROFILE_ALLOCS] = "allocs",	      [HT_PROFILE_PEAK] = "peak",
-	[HT_PROFILE_LEAKED] = "leaked", [HT_PROFILE_TEMPORARY] = "temporary", [HT_PROFILE_WHOLE] = "whole",
-};
-
 static const struct ht_profile_type heap_types[] = {
 	{"alloc_objects", "count"},
 	{"alloc_space", "bytes"},

@@ -24,10 +24,7 @@ struct strings {
 
 static uint64_t string_id(struct strings *s, const char *text, size_t n)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-	uint32_t hash = ht_mix(h), v;
+	uint32_t hash = ht_mix(ht_hash_bytes(HT_HASH_START, text, n)), v;
 	for (size_t i = ht_index_start(&s->index, hash); (v = ht_index_at(&s->index, &i, hash)) != HT_INDEX_NONE; i++) {
 		const char *known = (const char *)s->texts.data + s->at[v];
 		if (!memcmp(known, text, n) && !known[n])
@@ -86,9 +83,35 @@ static int by_place(const void *pa, const void *pb)
 	return order ? order : a->line < b->line ? -1 : a->line > b->line;
 }
 
+struct lines_of {
+	const struct ht_source_reader *reader; /* NULL: none */
+	const struct ht_stored_symbols *stored; /* of the module, in the trace; NULL: nothing */
+};
+
+static int by_number(const void *key, const void *element)
+{
+	uint32_t a = *(const uint32_t *)key, b = *(const uint32_t *)element;
+	return a < b ? -1 : a > b;
+}
+
+/* What the reader has, unless that has changed since the recording and the trace has what it was. */
+static const char *line_of(const struct lines_of *from, const char *path, uint32_t line, bool *newer)
+{
+	const struct ht_stored_source *f = from->stored ? ht_stored_symbols_source(from->stored, path) : NULL;
+	const uint32_t *at = f ? bsearch(&line, f->numbers, f->count, sizeof(*f->numbers), by_number) : NULL;
+	bool changed = false;
+	const char *text = from->reader ? from->reader->line(from->reader->ctx, path, line, &changed) : NULL;
+	if (at && (!text || changed)) {
+		text = f->lines[at - f->numbers];
+		changed = f->newer;
+	}
+	*newer |= text && changed;
+	return text;
+}
+
 /* One file's lines, places[0 .. count-1] of it ascending. Returns how many lines it stored. */
 static uint64_t put_file(struct ht_buf *b, struct strings *s, const struct place *places, size_t count,
-			 const struct ht_source_reader *r)
+			 const struct lines_of *sources)
 {
 	struct ht_buf lines = {0};
 	uint64_t stored = 0, last = 0;
@@ -96,7 +119,7 @@ static uint64_t put_file(struct ht_buf *b, struct strings *s, const struct place
 	for (size_t i = 0; i < count; i++) {
 		uint64_t from = places[i].line > BEFORE ? places[i].line - BEFORE : 1;
 		for (uint64_t n = from > last ? from : last + 1; n <= (uint64_t)places[i].line + AFTER; n++) {
-			const char *text = r->line(r->ctx, places[i].file, (uint32_t)n, &newer);
+			const char *text = line_of(sources, places[i].file, (uint32_t)n, &newer);
 			if (!text)
 				break;
 			ht_buf_varint(&lines, n - last);
@@ -113,17 +136,17 @@ static uint64_t put_file(struct ht_buf *b, struct strings *s, const struct place
 	return stored;
 }
 
-static uint64_t put_sources(struct ht_buf *b, struct strings *s, struct places *p, const struct ht_source_reader *r)
+static uint64_t put_sources(struct ht_buf *b, struct strings *s, struct places *p, const struct lines_of *sources)
 {
 	struct ht_buf files = {0};
 	uint64_t count = 0, lines = 0;
 	if (p->count)
 		qsort(p->items, p->count, sizeof(*p->items), by_place);
-	for (size_t i = 0, next; r && i < p->count; i = next) {
+	for (size_t i = 0, next; i < p->count; i = next) {
 		for (next = i + 1; next < p->count && !strcmp(p->items[i].file, p->items[next].file); next++)
 			;
 		size_t mark = files.len;
-		uint64_t stored = put_file(&files, s, &p->items[i], next - i, r);
+		uint64_t stored = put_file(&files, s, &p->items[i], next - i, sources);
 		if (!stored)
 			files.len = mark; /* not there */
 		count += stored > 0;
@@ -163,7 +186,7 @@ static int by_address(const void *pa, const void *pb)
 
 /* list: the module's locations by address. */
 static uint64_t encode(struct ht_stored_module *m, const struct ht_stored_result *r, const struct ht_location **list,
-		       size_t count, const struct ht_source_reader *sources)
+		       size_t count, const struct lines_of *sources)
 {
 	struct strings strings = {0};
 	struct places places = {0};
@@ -207,15 +230,35 @@ static uint64_t encode(struct ht_stored_module *m, const struct ht_stored_result
 	return lines;
 }
 
-/* Is what the trace has at least as good? Then the new record would only lose something. */
-static bool stored_is_better(const struct ht_trace *t, const struct ht_stored_module *m)
+static bool is_stored(const struct ht_trace *t, const struct ht_stored_module *m)
 {
-	struct ht_stored_symbols *s;
-	if (ht_stored_symbols_load(&s, t, m->module, NULL))
-		return false;
-	bool better = ht_symbols_better(ht_stored_symbols_kind(s, NULL), m->kind);
-	ht_stored_symbols_free(s);
-	return better;
+	struct ht_buf bytes = {0};
+	uint32_t format;
+	bool same = !ht_trace_symbols(t, m->module, &format, &bytes, NULL) && format == HT_STORED_SYMBOLS_FORMAT &&
+		    bytes.len == m->bytes.len && !memcmp(bytes.data, m->bytes.data, bytes.len);
+	ht_buf_release(&bytes);
+	return same;
+}
+
+/* What the trace has is replaced by what says more, or the same otherwise; else the new record would only lose something. */
+static void make_module(struct ht_stored_result *out, struct ht_stored_module *m, const struct ht_trace *t,
+			const struct ht_location **list, size_t count, const struct ht_source_reader *reader)
+{
+	struct ht_stored_symbols *stored = NULL;
+	if (ht_stored_symbols_load(&stored, t, m->module, NULL))
+		stored = NULL;
+	const struct lines_of sources = {reader, stored};
+	uint64_t lines = encode(m, out, list, count, &sources);
+	bool better = stored && ht_symbols_better(ht_stored_symbols_kind(stored, NULL), m->kind);
+	ht_stored_symbols_free(stored);
+	/* Where the file is not at hand, the next reader may have it. */
+	if (m->kind == HT_SYMBOLS_MISSING || better) {
+		ht_buf_release(&m->bytes);
+		return;
+	}
+	out->source_lines += lines;
+	if (is_stored(t, m))
+		ht_buf_release(&m->bytes);
 }
 
 /* --- all modules -------------------------------------------------------------------------- */
@@ -258,12 +301,7 @@ void ht_stored_symbols_make(const struct ht_trace *t, const struct ht_analysis_o
 		struct ht_stored_module *m = &out->modules[out->count++];
 		m->module = i;
 		m->kind = ht_symbolizer_kind(out->symbolizers[0], i, &m->reason);
-		uint64_t lines = encode(m, out, list, count, sources);
-		/* Where the file is not at hand, the next reader may have it. */
-		if (m->kind == HT_SYMBOLS_MISSING || stored_is_better(t, m))
-			ht_buf_release(&m->bytes);
-		else
-			out->source_lines += lines;
+		make_module(out, m, t, list, count, sources);
 	}
 	free(list);
 	ht_stacks_free(s);

@@ -245,11 +245,18 @@ struct ht_symbol ht_stored_symbols_get(struct ht_stored_symbols *s, uint64_t add
 	};
 }
 
+const struct ht_stored_source *ht_stored_symbols_source(const struct ht_stored_symbols *s, const char *path)
+{
+	for (size_t i = 0; i < s->source_count; i++)
+		if (!strcmp(s->sources[i].path, path))
+			return &s->sources[i];
+	return NULL;
+}
+
 const struct ht_stored_source *ht_stacks_source(const struct ht_stacks *s, const char *path)
 {
-	for (uint32_t i = 0; s->stored && i < ht_trace_module_count(s->trace); i++)
-		for (size_t k = 0; s->stored[i] && k < s->stored[i]->source_count; k++)
-			if (!strcmp(s->stored[i]->sources[k].path, path))
-				return &s->stored[i]->sources[k];
-	return NULL;
+	const struct ht_stored_source *f = NULL;
+	for (uint32_t i = 0; s->stored && !f && i < ht_trace_module_count(s->trace); i++)
+		f = s->stored[i] ? ht_stored_symbols_source(s->stored[i], path) : NULL;
+	return f;
 }

@@ -46,6 +46,8 @@ struct ht_stored_source {
 	const char *const *lines;
 	size_t count;
 };
+/* NULL when the record does not have it. */
+const struct ht_stored_source *ht_stored_symbols_source(const struct ht_stored_symbols *s, const char *path);
 /* NULL when no module of the analysis has it. */
 const struct ht_stored_source *ht_stacks_source(const struct ht_stacks *s, const char *path);
 
@@ -62,7 +64,7 @@ struct ht_stored_module {
 	enum ht_symbols_kind kind;
 	const char *reason; /* good as long as the result */
 	uint64_t addresses, resolved;
-	struct ht_buf bytes; /* empty: nothing better than what the trace has already */
+	struct ht_buf bytes; /* empty: nothing else than what the trace has already */
 };
 struct ht_stored_result {
 	struct ht_stored_module *modules; /* those that stacks touch, by id */
@@ -70,7 +72,7 @@ struct ht_stored_result {
 	uint64_t source_lines;
 	struct ht_symbolizer *symbolizers[2]; /* own the texts */
 };
-/* Resolves every address of the trace's stacks. sources: NULL = without source lines. */
+/* Resolves every address of the trace's stacks. sources: NULL = no other source lines than the trace has already. */
 void ht_stored_symbols_make(const struct ht_trace *t, const struct ht_analysis_options *o,
 			    const struct ht_source_reader *sources, struct ht_stored_result *out);
 void ht_stored_result_release(struct ht_stored_result *r);

@@ -175,7 +175,7 @@ static inline void on_death(struct ht_walk *w, const struct ht_walk_event *n)
 	if (__builtin_expect(dies, 1))
 		s = death(w, n, r, n->op);
 	else
-		s = event_step(w, n, r.block ? HT_STEP_INHERITED : HT_STEP_UNMATCHED);
+		s = event_step(w, n, r.block ? HT_STEP_INHERITED : seq < w->unread ? HT_STEP_DEATH : HT_STEP_UNMATCHED);
 	if (n->op == HT_OP_REALLOC_FREE)
 		remember(n, s, dies ? r.block : NULL, seq, dies ? ht_live_address(r) : 0);
 	else if (n->op != HT_OP_IMPLIED_FREE)
@@ -221,7 +221,7 @@ static void on_undo(struct ht_walk *w, const struct ht_walk_event *n)
 	s->pair_selected = p->step.actor_selected;
 	s->realloc_pair = p->paired;
 	s->time_ns = n->events->time[n->i];
-	if (s->undone == HT_STEP_DEATH)
+	if (s->undone == HT_STEP_DEATH && p->seq >= w->unread)
 		ht_live_restore(&w->live, p->seq, p->address, &p->block);
 	else if (s->undone == HT_STEP_INHERITED && p->op == HT_OP_REALLOC_FREE_UNKNOWN)
 		ht_live_inherit_one(&w->live, n->t->image, p->address);

@@ -63,6 +63,7 @@ struct ht_walk {
 	struct ht_walk_event at;
 	size_t run, run_end;
 	size_t first, end; /* blocks that it walks */
+	uint64_t unread;   /* births below this number: nothing is known of them, and nothing wanted */
 	bool bounded;
 	uint64_t damaged_blocks;
 };

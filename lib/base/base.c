@@ -86,6 +86,32 @@ char *ht_xstrdup(const char *s)
 	return memcpy(ht_xmalloc(n), s, n);
 }
 
+const char *ht_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static uint64_t hash_byte(uint64_t h, uint8_t byte)
+{
+	return (h ^ byte) * UINT64_C(0x100000001b3);
+}
+
+uint64_t ht_hash_text(uint64_t h, const char *s)
+{
+	for (; s && *s; s++)
+		h = hash_byte(h, (uint8_t)*s);
+	return hash_byte(h, 0xff); /* in no UTF-8 */
+}
+
+uint64_t ht_hash_bytes(uint64_t h, const void *data, size_t n)
+{
+	const uint8_t *bytes = data;
+	for (size_t i = 0; i < n; i++)
+		h = hash_byte(h, bytes[i]);
+	return h;
+}
+
 char *ht_xasprintf(const char *fmt, ...)
 {
 	char *s;

@@ -48,6 +48,14 @@ void *ht_xrealloc(void *p, size_t n, size_t size); /* n * size, overflow-checked
 char *ht_xstrdup(const char *s);
 char *ht_xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The last part of a path, in place; all of it where a slash is the last character. */
+const char *ht_base_name(const char *path);
+
+/* FNV-1a over any number of pieces, from HT_HASH_START on: for tables in memory, where nobody chooses the keys to harm. */
+#define HT_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t ht_hash_text(uint64_t h, const char *s); /* its end, too: "a", "bc" is not "ab", "c"; NULL is "" */
+uint64_t ht_hash_bytes(uint64_t h, const void *data, size_t n);
+
 /* A growing byte buffer; zero-initialised is empty. */
 struct ht_buf {
 	uint8_t *data;

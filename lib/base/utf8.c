@@ -31,6 +31,28 @@ size_t ht_utf8_next(const char *s, size_t n, uint32_t *code)
 	return len;
 }
 
+static bool harmful(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0x2028 ||
+	       c == 0x2029 || c == 0xfeff || c == 0xfffd;
+}
+
+bool ht_utf8_clean(struct ht_buf *out, const char *s, size_t n)
+{
+	bool any = false;
+	while (n) {
+		uint32_t code;
+		size_t len = ht_utf8_next(s, n, &code);
+		bool bad = harmful(code);
+		ht_buf_append(out, bad ? "\xef\xbf\xbd" : s, bad ? 3 : len);
+		any |= bad;
+		s += len;
+		n -= len;
+	}
+	return any;
+}
+
 void ht_json_string(struct ht_buf *out, const char *s)
 {
 	size_t n = strlen(s);

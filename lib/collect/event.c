@@ -75,22 +75,26 @@ static HT_COLD void implied_free(struct telling *t, struct ht_pair *old)
 	ht_pairs_remove(&t->l->image->pairs, old);
 }
 
-HT_INLINE void be_born(struct telling *t)
+/* Where the block of this birth belongs, or the one that is live there; NULL: it will be unpaired. */
+HT_INLINE struct ht_pair *birth_place(struct telling *t)
 {
 	struct ht_pairs *pairs = &t->l->image->pairs;
-	struct ht_pair *place = NULL;
+	uint64_t address = t->r->address;
+	if (HT_LIKELY(ht_pairs_room(pairs, address, t->c->totals->births)))
+		return ht_pairs_seek(pairs, address);
+	return ht_pairs_find(pairs, address);
+}
+
+HT_INLINE void be_born(struct telling *t, struct ht_pair *place)
+{
+	struct ht_pairs *pairs = &t->l->image->pairs;
 	struct ht_event e;
 	fill_event(t, &e, t->r->op);
-	e.unpaired = !ht_pairs_room(pairs, e.address, t->c->totals->births);
-	if (HT_LIKELY(!e.unpaired)) {
-		place = ht_pairs_seek(pairs, e.address);
-		if (HT_UNLIKELY(place->lo)) {
-			implied_free(t, place);
-			place = ht_pairs_seek(pairs, e.address);
-		}
-	} else if ((place = ht_pairs_find(pairs, e.address))) {
+	if (HT_UNLIKELY(place && place->lo)) {
 		implied_free(t, place);
+		place = birth_place(t);
 	}
+	e.unpaired = !place;
 	uint64_t seq = write_event(t, &e);
 	if (HT_LIKELY(!e.unpaired))
 		ht_pairs_put(pairs, place, e.address, seq, e.time, e.size);
@@ -138,14 +142,15 @@ static bool tell_birth(struct telling *t)
 {
 	struct ht_guest *image = t->l->image;
 	uint64_t address = t->r->address;
-	if (ht_pairs_find(&image->pairs, address) && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
+	struct ht_pair *place = birth_place(t);
+	if (place && place->lo && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
 		t->want = HT_WANT_DEATH;
 		t->wanted = address;
 		return false;
 	}
 	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
 		return false;
-	be_born(t);
+	be_born(t, place);
 	if (t->c->waiting_count)
 		ht_drain_told(t->c, image, HT_WANT_BIRTH, address);
 	return true;
@@ -186,7 +191,7 @@ unsigned ht_event_tell_blocks(struct ht_collector *c, struct ht_lane *l, const s
 	for (unsigned i = 0; i < count; i++) {
 		struct telling t = {.c = c, .l = l, .r = &r[i], .node = nodes[i]};
 		if (kinds[r[i].op] == BIRTH)
-			be_born(&t);
+			be_born(&t, birth_place(&t));
 		else
 			die(&t, ht_pairs_find(&l->image->pairs, r[i].address));
 	}

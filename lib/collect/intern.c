@@ -36,9 +36,7 @@ void ht_intern_release(struct ht_interner *in)
 
 static uint64_t hash_bytes(const char *s, size_t n)
 {
-	uint64_t h = 0xcbf29ce484222325ull;
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (uint8_t)s[i]) * 0x100000001b3ull;
+	uint64_t h = ht_hash_bytes(HT_HASH_START, s, n);
 	return h ^ h >> 32;
 }
 

@@ -96,9 +96,11 @@ static inline struct ht_pair *ht_pairs_seek(const struct ht_pairs *p, uint64_t a
 {
 	for (uint64_t i = ht_pairs_home(p, address);; i = (i + 1) & p->mask) {
 		struct ht_pair *e = ht_pairs_line(p, i);
-		unsigned is = ht_pairs_match(e, address >> 3), empty = ht_pairs_match(e, 0);
-		if (__builtin_expect(is | empty, 1))
-			return e + __builtin_ctz(is ? is : empty);
+		unsigned at = ht_pairs_match(e, address >> 3);
+		if (!at) /* deaths find theirs, births do not: each caller's branch is foreseen */
+			at = ht_pairs_match(e, 0);
+		if (__builtin_expect(at, 1))
+			return e + __builtin_ctz(at);
 	}
 }
 /* The entry, or NULL. */

@@ -60,13 +60,6 @@ bool ht_proc_alive(pid_t pid)
 	return p && p[1] != 'Z' && p[1] != 'X';
 }
 
-bool ht_proc_stopped(pid_t pid)
-{
-	char buf[1024];
-	const char *p = stat_tail(pid, buf, sizeof(buf));
-	return p && p[1] == 'T';
-}
-
 bool ht_proc_exe_id(pid_t pid, uint64_t *dev, uint64_t *ino)
 {
 	char path[64];

@@ -12,7 +12,6 @@
 pid_t ht_proc_parent(pid_t pid); /* 0 = unknown */
 /* A process that is gone or a zombie is not alive. */
 bool ht_proc_alive(pid_t pid);
-bool ht_proc_stopped(pid_t pid);
 /* Identity of the running program's file; false: unknown. */
 bool ht_proc_exe_id(pid_t pid, uint64_t *dev, uint64_t *ino);
 /* The program's path, or "" (n > 0). */

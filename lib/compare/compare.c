@@ -34,22 +34,16 @@ struct ht_compare *ht_compare_new(enum ht_compare_by by, enum ht_compare_value m
 
 /* --- adding -------------------------------------------------------------------------------- */
 
-/* The module part of frames, by mapping + 1; [0]: of no file. Mapping 0 is the program, whatever it is called. */
-static char **module_names(struct ht_compare_work *w, const struct ht_profile *p, enum ht_side side)
+/* The module part of frames, by mapping + 1; [0]: of no file. */
+static char **module_names(struct ht_compare_work *w, const struct ht_profile *p, const char *program, enum ht_side side)
 {
 	char **names = ht_xcalloc(p->mapping_count + 1, sizeof(*names));
 	names[0] = ht_xstrdup("");
 	for (size_t i = 0; i < p->mapping_count; i++) {
-		names[i + 1] = i ? frame_module_name(p->mappings[i].file) : ht_xstrdup("");
+		names[i + 1] = strcmp(p->mappings[i].file, program) ? frame_module_name(p->mappings[i].file) : ht_xstrdup("");
 		see_module(w, names[i + 1], p->mappings[i].build_id, side);
 	}
 	return names;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
 }
 
 struct adding {
@@ -65,7 +59,7 @@ static uint32_t intern_line(struct adding *a, const struct ht_profile_location *
 	struct ht_compare_frame frame = {
 		.function = f ? f->name : NULL,
 		.module = a->modules[l->mapping],
-		.file = f ? base_name(f->file) : "",
+		.file = f ? ht_base_name(f->file) : "",
 		.address = f ? 0 : l->address,
 	};
 	return frame_intern(&a->w->frames, &frame, 1u << a->side);
@@ -120,10 +114,10 @@ static void add_sample(struct adding *a, const struct ht_profile_sample *s, stru
 	r->depth = (uint32_t)(w->pool_count - r->at);
 }
 
-void ht_compare_add(struct ht_compare *c, enum ht_side side, const struct ht_profile *p, double scale)
+void ht_compare_add(struct ht_compare *c, enum ht_side side, const struct ht_profile *p, const char *program, double scale)
 {
 	struct ht_compare_work *w = c->work;
-	struct adding a = {.w = w, .p = p, .side = side, .modules = module_names(w, p, side)};
+	struct adding a = {.w = w, .p = p, .side = side, .modules = module_names(w, p, program, side)};
 	w->run_side = ht_xrealloc(w->run_side, w->run_count + 1, sizeof(*w->run_side));
 	w->run_side[w->run_count] = side;
 	if (w->raw_cap < w->raw_count + p->sample_count) {

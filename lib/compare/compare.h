@@ -4,7 +4,7 @@
  * it was loaded, whatever its clone suffix.
  *
  *	struct ht_compare *c = ht_compare_new(by, metric);
- *	ht_compare_add(c, HT_OLD, whole_profile, scale);	once for each run, old and new
+ *	ht_compare_add(c, HT_OLD, whole_profile, program, 1);	once for each run, old and new
  *	ht_compare_finish(c);					groups, pairs, tests
  *	c->rows[], c->total
  *
@@ -72,8 +72,9 @@ struct ht_compare {
 };
 
 struct ht_compare *ht_compare_new(enum ht_compare_by by, enum ht_compare_value metric);
-/* A profile of kind HT_PROFILE_WHOLE; its strings are copied. Values are multiplied by scale. */
-void ht_compare_add(struct ht_compare *c, enum ht_side side, const struct ht_profile *p, double scale);
+/* A profile of kind HT_PROFILE_WHOLE; its strings are copied. Values are multiplied by scale. program: the file of the mapping
+ * that is the program itself, whatever it is called. */
+void ht_compare_add(struct ht_compare *c, enum ht_side side, const struct ht_profile *p, const char *program, double scale);
 /* After the last run. A side without a run is nothing. */
 void ht_compare_finish(struct ht_compare *c);
 void ht_compare_free(struct ht_compare *c);
@@ -81,6 +82,9 @@ void ht_compare_free(struct ht_compare *c);
 /* Several rows as one, tested by another metric, maybe: chosen[i] says whether rows[i] is among them. False where there are no
  * two runs a side. */
 bool ht_compare_test(const struct ht_compare *c, enum ht_compare_value metric, const bool *chosen, struct ht_significance *s);
+
+/* "parse_value", "[libfoo.so+0x12]", "[program]"; heap. */
+char *ht_compare_frame_text(const struct ht_compare_frame *f);
 
 static inline double ht_compare_delta(const struct ht_compare_row *r, enum ht_compare_value v)
 {

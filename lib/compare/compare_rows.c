@@ -82,7 +82,7 @@ static void fill_row(struct ht_compare *c, size_t g, struct ht_compare_row *r)
 	size_t renamed = renamed_frame(c, r);
 	if (!r->renamed_from && r->in_old && renamed != SIZE_MAX) {
 		const struct renaming *n = &w->renamings[r->stack[renamed]];
-		r->renamed_from = keep_text(w, frame_text(&w->frames.items[n->from - 1]));
+		r->renamed_from = keep_text(w, ht_compare_frame_text(&w->frames.items[n->from - 1]));
 		r->evidence = n->evidence;
 	}
 	r->status = status_of(c, r);

@@ -20,6 +20,8 @@ struct delta {
 	struct ht_profile_line *lines;
 	struct ht_profile_sample *samples;
 	int64_t *values;
+	char **names;
+	uint32_t name_count;
 };
 
 static uint32_t frames_used(const struct ht_compare *c)
@@ -40,9 +42,11 @@ const struct ht_profile *ht_delta_profile(const struct ht_compare *c)
 	d->lines = ht_xcalloc(n + 1ull, sizeof(*d->lines));
 	d->samples = ht_xcalloc(c->row_count + 1, sizeof(*d->samples));
 	d->values = ht_xcalloc(c->row_count + 1, HT_CV_COUNT * sizeof(*d->values));
+	d->names = ht_xcalloc(n + 1ull, sizeof(*d->names));
+	d->name_count = n;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ht_compare_frame *f = &c->frames[i];
-		const char *name = f->function ? f->function : *f->module ? f->module : "[unresolved]";
+		const char *name = d->names[i] = ht_compare_frame_text(f);
 		d->functions[i] = (struct ht_profile_function){.name = name, .system_name = name, .file = f->file};
 		d->lines[i] = (struct ht_profile_line){.function = i};
 		d->locations[i] = (struct ht_profile_location){.lines = &d->lines[i], .line_count = 1};
@@ -77,6 +81,9 @@ const struct ht_profile *ht_delta_profile(const struct ht_compare *c)
 void ht_delta_profile_free(const struct ht_profile *p)
 {
 	struct delta *d = (struct delta *)p;
+	for (uint32_t i = 0; i < d->name_count; i++)
+		free(d->names[i]);
+	free(d->names);
 	free(d->functions);
 	free(d->locations);
 	free(d->lines);

@@ -6,16 +6,9 @@
 
 #include "base.h"
 
-static uint64_t hash_text(uint64_t h, const char *s)
-{
-	for (; s && *s; s++)
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
-	return (h ^ 0xff) * 0x100000001b3ull;
-}
-
 static uint64_t hash_frame(const struct ht_compare_frame *f)
 {
-	uint64_t h = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, f->function), f->module), f->file);
+	uint64_t h = ht_hash_text(ht_hash_text(ht_hash_text(HT_HASH_START, f->function), f->module), f->file);
 	h = (h ^ f->address) * 0x9e3779b97f4a7c15ull;
 	return h ^ h >> 32;
 }
@@ -82,18 +75,17 @@ void frame_table_release(struct frame_table *t)
 
 char *frame_module_name(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *name = ht_xstrdup(slash ? slash + 1 : path);
+	char *name = ht_xstrdup(ht_base_name(path));
 	char *so = strstr(name, ".so");
 	if (so && (so[3] == '.' || !so[3]))
 		so[3] = '\0';
 	return name;
 }
 
-char *frame_text(const struct ht_compare_frame *f)
+char *ht_compare_frame_text(const struct ht_compare_frame *f)
 {
 	if (f->function)
 		return ht_xstrdup(f->function);
-	const char *module = *f->module ? f->module : "?";
-	return f->address ? ht_xasprintf("%s+0x%llx", module, (unsigned long long)f->address) : ht_xasprintf("[%s]", module);
+	const char *module = *f->module ? f->module : "program";
+	return f->address ? ht_xasprintf("[%s+0x%llx]", module, (unsigned long long)f->address) : ht_xasprintf("[%s]", module);
 }

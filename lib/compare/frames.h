@@ -18,7 +18,5 @@ void frame_table_release(struct frame_table *t);
 
 /* The file's name without path, and without the version behind ".so": what stays from build to build. Heap. */
 char *frame_module_name(const char *path);
-/* "parse_value", "libfoo.so+0x12" or "[libfoo.so]"; heap. */
-char *frame_text(const struct ht_compare_frame *f);
 
 #endif

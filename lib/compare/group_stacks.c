@@ -83,18 +83,13 @@ static uint64_t group_key(const struct ht_compare *c, uint32_t stack)
 		return UINT64_MAX;
 	uint32_t callsite = w->pool[s->at];
 	const struct ht_compare_frame *f = &w->frames.items[callsite];
-	uint64_t h = 0xcbf29ce484222325ull;
 	switch (c->by) {
 	case HT_COMPARE_LINE:
 		return (uint64_t)callsite << 32 | s->line;
 	case HT_COMPARE_FILE:
-		for (const char *t = *f->file ? f->file : f->module; *t; t++)
-			h = (h ^ (uint8_t)*t) * 0x100000001b3ull;
-		return h;
+		return ht_hash_text(HT_HASH_START, *f->file ? f->file : f->module);
 	case HT_COMPARE_MODULE:
-		for (const char *t = f->module; *t; t++)
-			h = (h ^ (uint8_t)*t) * 0x100000001b3ull;
-		return h;
+		return ht_hash_text(HT_HASH_START, f->module);
 	default:
 		return callsite;
 	}
@@ -159,5 +154,5 @@ char *group_text(const struct ht_compare *c, const struct group *g)
 	const struct ht_compare_frame *f = &w->frames.items[w->pool[s->at]];
 	if (c->by == HT_COMPARE_FILE)
 		return ht_xstrdup(*f->file ? f->file : f->module);
-	return frame_text(f);
+	return ht_compare_frame_text(f);
 }

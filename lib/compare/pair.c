@@ -40,14 +40,6 @@ static uint64_t chain_hash(const uint32_t *frames, uint32_t depth)
 	return h;
 }
 
-static uint64_t text_hash(const char *s)
-{
-	uint64_t h = 0xcbf29ce484222325ull;
-	for (; s && *s; s++)
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
-	return h;
-}
-
 static void collect_contexts(struct ht_compare *c)
 {
 	struct ht_compare_work *w = c->work;
@@ -63,7 +55,7 @@ static void collect_contexts(struct ht_compare *c)
 		x.kind = CALLER;
 		x.hash = s->depth > 1 ? f[1] + 1ull : 0;
 		if (c->by == HT_COMPARE_FILE) /* files are known by what is in them */
-			x.hash = s->depth ? text_hash(w->frames.items[f[0]].function) : 0;
+			x.hash = s->depth ? ht_hash_text(HT_HASH_START, w->frames.items[f[0]].function) : 0;
 		w->contexts[w->context_count++] = x;
 		x.kind = CHAIN;
 		if (c->by != HT_COMPARE_FILE)

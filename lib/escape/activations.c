@@ -15,14 +15,6 @@ static const struct ht_frame *physical(const struct ht_stacks *s, uint32_t locat
 	return &s->frames[l->first + l->count - 1];
 }
 
-static uint64_t hash_name(uint32_t module, const char *name)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ module;
-	for (; *name; name++)
-		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 /* Functions of one name in one module count as one: what may be the same is never taken for another. */
 static void number_functions(struct ht_shapes *s)
 {
@@ -33,7 +25,7 @@ static void number_functions(struct ht_shapes *s)
 		const struct ht_frame *f = physical(stacks, i);
 		if (!f->function)
 			continue;
-		uint32_t hash = ht_mix(hash_name(f->module_id, f->function)), v;
+		uint32_t hash = ht_mix(ht_hash_text(HT_HASH_START ^ f->module_id, f->function)), v;
 		size_t at = ht_index_start(&index, hash);
 		for (; (v = ht_index_at(&index, &at, hash)) != HT_INDEX_NONE; at++) {
 			const struct ht_frame *g = physical(stacks, v);
@@ -127,6 +119,7 @@ void ht_activity_event(struct ht_activity *a, const struct ht_shapes *s, uint32_
 	if (!a->begun && shape->depth) {
 		a->begun = true;
 		a->root = shape->root;
+		a->machine = 0;
 		compare(&a->first, s, node, a->events);
 		return;
 	}

@@ -93,19 +93,21 @@ void *ht_birth_log_find(struct ht_birth_log *l, uint32_t thread, uint64_t number
 }
 
 /* The youngest page stays: its births are still to come. */
-void ht_birth_log_drop(struct ht_birth_log *l, uint32_t thread, uint64_t number)
+bool ht_birth_log_take(struct ht_birth_log *l, uint32_t thread, uint64_t number, void *entry)
 {
 	struct ht_birth_thread *t = &l->threads[thread];
 	struct ht_birth_page *p = live_page(l, thread, number);
 	uint32_t i = number % HT_BIRTH_PAGE;
 	if (!p)
-		return;
+		return false;
+	memcpy(entry, p->entries + i * l->entry, l->entry);
 	p->is_live[i / 8] &= (uint8_t)~(1u << i % 8);
 	if (--p->live || number >> HT_BIRTH_PAGE_BITS == t->births >> HT_BIRTH_PAGE_BITS)
-		return;
+		return true;
 	t->pages[number >> HT_BIRTH_PAGE_BITS] = NULL;
 	p->next = l->spare;
 	l->spare = p;
+	return true;
 }
 
 void *ht_birth_log_revive(struct ht_birth_log *l, uint32_t thread, uint64_t number)

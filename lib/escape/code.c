@@ -25,6 +25,7 @@ struct answer {
 struct ht_code {
 	const struct ht_trace *trace;
 	const char *sysroot;
+	uint64_t left; /* instructions */
 	struct module *modules;
 	uint32_t module_count;
 	struct function *functions;
@@ -35,11 +36,12 @@ struct ht_code {
 	struct ht_index by_question;
 };
 
-struct ht_code *ht_code_new(const struct ht_trace *t, const char *sysroot)
+struct ht_code *ht_code_new(const struct ht_trace *t, const char *sysroot, uint64_t instructions)
 {
 	struct ht_code *c = ht_xcalloc(1, sizeof(*c));
 	c->trace = t;
 	c->sysroot = sysroot;
+	c->left = instructions;
 	c->module_count = ht_trace_module_count(t);
 	c->modules = ht_xcalloc(c->module_count, sizeof(*c->modules));
 	return c;
@@ -49,8 +51,10 @@ void ht_code_free(struct ht_code *c)
 {
 	if (!c)
 		return;
-	for (uint32_t i = 0; i < c->module_count; i++)
-		ht_image_close(&c->modules[i].image);
+	for (uint32_t i = 0; i < c->module_count; i++) {
+		if (c->modules[i].open)
+			ht_image_close(&c->modules[i].image);
+	}
 	for (uint32_t i = 0; i < c->function_count; i++)
 		ht_flow_free(c->functions[i].flow);
 	ht_index_release(&c->by_start);
@@ -84,7 +88,7 @@ static bool extent_at(struct ht_code *c, struct ht_code_point p, struct ht_exten
 	return m && p.address && ht_image_extent(m, p.address - !p.exact, e);
 }
 
-static const struct ht_flow *flow_of(struct ht_code *c, struct ht_code_point p)
+static struct ht_flow *flow_of(struct ht_code *c, struct ht_code_point p)
 {
 	struct ht_extent e;
 	if (!extent_at(c, p, &e))
@@ -93,12 +97,16 @@ static const struct ht_flow *flow_of(struct ht_code *c, struct ht_code_point p)
 	for (size_t i = ht_index_start(&c->by_start, hash); (v = ht_index_at(&c->by_start, &i, hash)) != HT_INDEX_NONE; i++)
 		if (c->functions[v].module == p.module && c->functions[v].extent.start == e.start)
 			return c->functions[v].flow;
+	if (!c->left)
+		return NULL;
 	if (c->function_count == c->function_cap) {
 		c->function_cap = c->function_cap ? c->function_cap * 2 : 64;
 		c->functions = ht_xrealloc(c->functions, c->function_cap, sizeof(*c->functions));
 	}
 	struct function *f = &c->functions[c->function_count];
 	*f = (struct function){p.module, e, ht_flow_new(image_of(c, p.module), &e)};
+	uint64_t count = f->flow ? (uint64_t)f->flow->count : 1;
+	c->left -= count < c->left ? count : c->left;
 	ht_index_insert(&c->by_start, hash, c->function_count++);
 	return f->flow;
 }
@@ -114,28 +122,27 @@ static enum ht_code_answer yes_if(bool v)
 	return v ? HT_CODE_YES : HT_CODE_NO;
 }
 
-/* Behind a call that is the function's last instruction there is nothing: it does not return. */
-static enum ht_code_answer reaches(const struct ht_flow *f, struct ht_code_point from, struct ht_code_point to, bool forward)
+/* From behind the call; where unwinding or longjmp may go on from the call itself, from there, too. */
+static bool goes(struct ht_flow *f, int32_t call, bool exact, int32_t to, bool forward)
 {
-	int32_t call = call_at(f, from), a = from.exact ? call : call + 1, b = call_at(f, to);
-	if (call < 0 || b < 0)
-		return HT_CODE_UNKNOWN;
-	/* Unwinding may go on from the call itself. */
-	bool *seen = ht_flow_reach(f, a < f->count && !f->landing && !f->twice ? a : call, -1, forward, NULL);
-	bool yes = seen[b];
-	free(seen);
-	if (b != call || from.exact || !yes || a >= f->count || (!f->landing && !f->twice))
-		return yes_if(yes);
-	/* From a call to itself: it counts only when it is come to again. */
-	seen = ht_flow_reach(f, a, -1, forward, NULL);
-	yes = seen[b];
-	for (int32_t i = 0; !yes && f->landing && i < f->orphan_count; i++) {
-		bool *pad = ht_flow_reach(f, f->orphans[i], -1, forward, NULL);
-		yes = pad[b];
-		free(pad);
-	}
-	free(seen);
-	return yes_if(yes);
+	bool last = call + 1 >= f->count; /* there is nothing behind it: it does not return */
+	if (exact)
+		return ht_flow_reaches(f, call, to, -1, forward);
+	if (!last && ht_flow_reaches(f, call + 1, to, -1, forward))
+		return true;
+	for (int32_t i = 0; f->landing && i < f->orphan_count; i++)
+		if (ht_flow_reaches(f, f->orphans[i], to, -1, forward))
+			return true;
+	for (int32_t i = 0; f->twice && i + 1 < f->count; i++)
+		if (f->items[i].kind == HT_FLOW_TWICE && ht_flow_reaches(f, i + 1, to, -1, forward))
+			return true;
+	return false;
+}
+
+static enum ht_code_answer reaches(struct ht_flow *f, struct ht_code_point from, struct ht_code_point to, bool forward)
+{
+	int32_t a = call_at(f, from), b = call_at(f, to);
+	return a < 0 || b < 0 ? HT_CODE_UNKNOWN : yes_if(goes(f, a, from.exact, b, forward));
 }
 
 enum question { PATH, FORWARD, AROUND, TAIL, CALLS };
@@ -143,7 +150,7 @@ enum question { PATH, FORWARD, AROUND, TAIL, CALLS };
 static enum ht_code_answer ask(struct ht_code *c, enum question q, struct ht_code_point a, struct ht_code_point b)
 {
 	struct ht_extent e;
-	const struct ht_flow *f = flow_of(c, a);
+	struct ht_flow *f = flow_of(c, a);
 	if (!f || (q != TAIL && a.module != b.module))
 		return HT_CODE_UNKNOWN;
 	if (q == PATH || q == FORWARD)
@@ -153,15 +160,10 @@ static enum ht_code_answer ask(struct ht_code *c, enum question q, struct ht_cod
 		return HT_CODE_UNKNOWN;
 	if (q == AROUND) {
 		int32_t to = call_at(f, b);
-		bool *seen = ht_flow_reach(f, f->entry, at, false, NULL), yes = to >= 0 && seen[to] && to != at;
-		free(seen);
-		return to < 0 ? HT_CODE_UNKNOWN : yes_if(yes);
+		return to < 0 ? HT_CODE_UNKNOWN : yes_if(to != at && ht_flow_reaches(f, f->entry, to, at, false));
 	}
-	if (q == TAIL) {
-		bool leaves;
-		free(ht_flow_reach(f, a.exact || at + 1 >= f->count ? at : at + 1, -1, false, &leaves));
-		return yes_if(leaves);
-	}
+	if (q == TAIL)
+		return yes_if(goes(f, at, a.exact, HT_FLOW_OUT, false));
 	uint64_t callee = f->items[at].callee;
 	return callee && extent_at(c, b, &e) ? yes_if(callee == e.start) : HT_CODE_UNKNOWN;
 }

@@ -15,8 +15,9 @@
 enum ht_code_answer { HT_CODE_NO, HT_CODE_YES, HT_CODE_UNKNOWN };
 
 struct ht_code;
-/* sysroot: prefixed to module paths, NULL = none. */
-struct ht_code *ht_code_new(const struct ht_trace *t, const char *sysroot);
+/* sysroot: prefixed to module paths, NULL = none. instructions: so many are read, a little more at most; what is asked
+ * beyond is UNKNOWN. */
+struct ht_code *ht_code_new(const struct ht_trace *t, const char *sysroot, uint64_t instructions);
 void ht_code_free(struct ht_code *c);
 
 /* A point in a function: behind a call, or (exact) at an instruction. module: id + 1. */

@@ -75,37 +75,52 @@ static uint32_t callsite_depth(const struct ht_fates *f, uint32_t node)
 	return f->shapes.of[node].depth;
 }
 
+/* Its number + 1. */
+static __attribute__((noinline)) uint32_t new_site(struct ht_fates *f, uint32_t node)
+{
+	if (f->site_of[node])
+		return f->site_of[node];
+	if (f->site_count == f->site_cap) {
+		f->site_cap = f->site_cap ? f->site_cap * 2 : 256;
+		f->sites = ht_xrealloc(f->sites, f->site_cap, sizeof(*f->sites));
+	}
+	f->sites[f->site_count] = (struct ht_birth_site){
+		.node = node,
+		.row = ht_escape_row_of(f->a, node),
+		.last_thread = UINT32_MAX,
+		.last_fate = UINT32_MAX,
+		.last_size = UINT32_MAX,
+		.callsite_depth = callsite_depth(f, node),
+	};
+	return f->site_of[node] = ++f->site_count;
+}
+
 /* Of the block that the step is about; NULL: it is not asked for. */
 static struct ht_birth_site *site_of(struct ht_fates *f, const struct ht_step *s)
 {
 	uint32_t stack = s->birth_stack;
 	if (!s->selected || !s->wanted)
 		return NULL;
-	uint32_t node = f->stacks->canon[stack < f->stacks->node_count ? stack : 0];
-	uint32_t known = f->site_of[node];
-	if (!known) {
-		if (f->site_count == f->site_cap) {
-			f->site_cap = f->site_cap ? f->site_cap * 2 : 256;
-			f->sites = ht_xrealloc(f->sites, f->site_cap, sizeof(*f->sites));
-		}
-		f->sites[f->site_count] = (struct ht_birth_site){
-			.node = node,
-			.row = ht_escape_row_of(f->a, node),
-			.last_thread = UINT32_MAX,
-			.callsite_depth = callsite_depth(f, node),
-		};
-		known = f->site_of[node] = ++f->site_count;
-	}
+	stack = stack < f->stacks->node_count ? stack : 0;
+	uint32_t known = f->site_of[stack];
+	if (__builtin_expect(!known, 0))
+		known = f->site_of[stack] = new_site(f, f->stacks->canon[stack]);
 	struct ht_birth_site *site = &f->sites[known - 1];
 	return site->row == UINT32_MAX ? NULL : site;
 }
 
-static void count_size(struct ht_fates *f, uint32_t row, uint64_t size)
+static void count_size(struct ht_fates *f, struct ht_birth_site *site, uint64_t size)
 {
+	uint32_t row = site->row, last = site->last_size;
+	if (last < f->size_count && f->sizes[last].row == row && f->sizes[last].size == size) {
+		f->sizes[last].allocs++;
+		return;
+	}
 	uint32_t hash = ht_mix(size * 0x9e3779b1 + row), v;
 	for (size_t i = ht_index_start(&f->by_size, hash); (v = ht_index_at(&f->by_size, &i, hash)) != HT_INDEX_NONE; i++)
 		if (f->sizes[v].row == row && f->sizes[v].size == size) {
 			f->sizes[v].allocs++;
+			site->last_size = v;
 			return;
 		}
 	if (f->size_count == f->size_cap) {
@@ -113,19 +128,24 @@ static void count_size(struct ht_fates *f, uint32_t row, uint64_t size)
 		f->sizes = ht_xrealloc(f->sizes, f->size_cap, sizeof(*f->sizes));
 	}
 	f->sizes[f->size_count] = (struct ht_size_count){row, size, 1};
+	site->last_size = f->size_count;
 	ht_index_insert(&f->by_size, hash, f->size_count++);
 }
 
 /* --- fates -------------------------------------------------------------------------------- */
+
+static bool same_fate(const struct ht_fate *a, const struct ht_fate *b)
+{
+	return a->birth == b->birth && a->death == b->death && a->starter == b->starter && a->alive == b->alive &&
+	       a->kind == b->kind && a->again == b->again;
+}
 
 static uint32_t fate_of(struct ht_fates *f, const struct ht_fate *want)
 {
 	uint32_t hash = ht_mix(((uint64_t)want->birth << 32 | want->death) + want->starter * UINT64_C(0x9e3779b97f4a7c15) +
 			       want->alive * UINT64_C(0xd6e8feb86659fd93) + want->kind * 2 + want->again), v;
 	for (size_t i = ht_index_start(&f->index, hash); (v = ht_index_at(&f->index, &i, hash)) != HT_INDEX_NONE; i++) {
-		const struct ht_fate *have = &f->items[v];
-		if (have->birth == want->birth && have->death == want->death && have->starter == want->starter &&
-		    have->alive == want->alive && have->kind == want->kind && have->again == want->again)
+		if (same_fate(&f->items[v], want))
 			return v;
 	}
 	if (f->count == f->cap) {
@@ -137,9 +157,12 @@ static uint32_t fate_of(struct ht_fates *f, const struct ht_fate *want)
 	return f->count++;
 }
 
-static uint32_t add_fate(struct ht_fates *f, const struct ht_step *s, const struct ht_fate *want)
+/* Mostly that of the site's block before. */
+static uint32_t add_fate(struct ht_fates *f, struct ht_birth_site *site, const struct ht_step *s, const struct ht_fate *want)
 {
-	uint32_t v = fate_of(f, want);
+	uint32_t v = site->last_fate;
+	if (v >= f->count || !same_fate(&f->items[v], want))
+		v = site->last_fate = fate_of(f, want);
 	struct ht_fate *fate = &f->items[v];
 	fate->blocks++;
 	fate->bytes += s->size;
@@ -185,7 +208,7 @@ static void on_birth(struct ht_fates *f, const struct ht_step *s)
 	row->bytes += s->size;
 	row->ops |= 1u << s->op;
 	row->node = site->node;
-	count_size(f, site->row, s->size);
+	count_size(f, site, s->size);
 }
 
 static void note_age(struct ht_escape_row *row, uint64_t ns, uint64_t by)
@@ -199,9 +222,11 @@ static void note_lifetime(struct ht_fates *f, const struct ht_birth_site *site, 
 	struct ht_escape_row *row = &f->rows[site->row];
 	if (!row->lived) {
 		row->lived = ht_xcalloc(1, sizeof(*row->lived));
-		row->between = ht_xcalloc(1, sizeof(*row->between));
+		row->between = f->ages ? ht_xcalloc(1, sizeof(*row->between)) : NULL;
 	}
 	ht_loghist_add(row->lived, s->lived_ns, by);
+	if (!f->ages)
+		return;
 	note_age(row, s->lived_ns, by);
 	ht_loghist_add(row->between, s->between, by);
 }
@@ -209,8 +234,8 @@ static void note_lifetime(struct ht_fates *f, const struct ht_birth_site *site, 
 static void on_death(struct ht_fates *f, const struct ht_step *s)
 {
 	uint64_t number = ht_birth_number(&f->births, s->owner, s->between);
-	const struct ht_birth *born = ht_birth_log_find(&f->births, s->owner, number);
-	struct ht_birth birth = born ? *born : (struct ht_birth){0};
+	struct ht_birth birth = {0};
+	const struct ht_birth *born = ht_birth_log_take(&f->births, s->owner, number, &birth) ? &birth : NULL;
 	struct ht_birth_site *site = site_of(f, s);
 	uint32_t fate = UINT32_MAX;
 	if (site) {
@@ -226,11 +251,10 @@ static void on_death(struct ht_fates *f, const struct ht_step *s)
 		}
 		if (!s->implied)
 			want.death = f->stacks->canon[s->stack < f->stacks->node_count ? s->stack : 0];
-		fate = add_fate(f, s, &want);
+		fate = add_fate(f, site, s, &want);
 		if (!s->implied)
 			note_lifetime(f, site, s, 1);
 	}
-	ht_birth_log_drop(&f->births, s->owner, number);
 	if (s->op == HT_OP_REALLOC_FREE || s->op == HT_OP_REALLOC_FREE_UNKNOWN)
 		f->undo[s->thread] = (struct ht_undo){born != NULL, fate, number, birth};
 }
@@ -259,7 +283,7 @@ static void on_left(struct ht_fates *f, const struct ht_step *s)
 	if (!site)
 		return;
 	const struct ht_fate want = {.birth = site->node, .kind = HT_FATE_KEPT};
-	add_fate(f, s, &want);
+	add_fate(f, site, s, &want);
 	f->rows[site->row].kept++;
 	f->rows[site->row].kept_bytes += s->size;
 	uint64_t until_ns = s->op ? s->time_ns : f->last_ns;
@@ -281,6 +305,7 @@ static void steps(void *state, const struct ht_step *steps, size_t count)
 				on_revive(f, s);
 			continue;
 		}
+		f->gaps |= s->op == HT_OP_PAUSE && s->kind == HT_STEP_EVENT;
 		if (s->time_ns > f->last_ns)
 			f->last_ns = s->time_ns;
 		if (!s->implied)
@@ -310,11 +335,23 @@ static void end(void *state, uint64_t last_ns)
 	}
 }
 
-struct ht_fates *ht_fates_new(struct ht_analysis *a)
+static bool has_gaps(const struct ht_trace *t)
+{
+	bool footer;
+	const struct ht_trace_totals *totals = ht_trace_totals(t, &footer);
+	bool gaps = !footer || ht_trace_settings(t)->sample_bytes;
+	for (unsigned i = 0; footer && i < HT_LOST_COUNT; i++)
+		gaps |= totals->lost[i] > 0;
+	return gaps;
+}
+
+struct ht_fates *ht_fates_new(struct ht_analysis *a, bool ages)
 {
 	struct ht_fates *f = ht_xcalloc(1, sizeof(*f));
 	f->a = a;
 	f->stacks = a->stacks;
+	f->gaps = has_gaps(a->trace);
+	f->ages = ages;
 	ht_shapes_init(&f->shapes, a->stacks);
 	f->threads = ht_xcalloc(a->thread_count, sizeof(*f->threads));
 	f->undo = ht_xcalloc(a->thread_count, sizeof(*f->undo));

@@ -42,6 +42,7 @@ struct ht_birth_site {
 	struct ht_moment last;
 	uint32_t last_thread;
 	uint32_t turn; /* births, modulo 2^32 */
+	uint32_t last_fate, last_size; /* where its last ones were counted */
 	uint32_t callsite_depth; /* frames outward from the callsite's, itself included */
 };
 
@@ -71,7 +72,7 @@ struct ht_escape_row {
 	uint64_t allocs, bytes, kept, kept_bytes;
 	uint32_t ops; /* bit per enum ht_op of its births */
 	uint32_t node; /* a stack of it */
-	struct ht_loghist *lived, *between; /* NULL: nothing died */
+	struct ht_loghist *lived, *between; /* NULL: nothing died. between: other births of its thread meanwhile */
 	uint64_t survived[HT_GENERATIONS]; /* blocks that lived so long, freed or not */
 };
 
@@ -90,7 +91,7 @@ struct ht_fates {
 	struct ht_undo *undo; /* per thread: its last death by realloc */
 	struct ht_birth_site *sites;
 	uint32_t site_count, site_cap;
-	uint32_t *site_of; /* per canonical node: + 1 */
+	uint32_t *site_of; /* per node: + 1 */
 	struct ht_fate *items;
 	uint32_t count, cap;
 	struct ht_index index;
@@ -100,9 +101,12 @@ struct ht_fates {
 	uint32_t size_count, size_cap;
 	struct ht_index by_size;
 	uint64_t last_ns; /* of the events seen */
+	bool ages;
+	bool gaps; /* births are missing: sampled, paused, lost, or damaged */
 };
 
-struct ht_fates *ht_fates_new(struct ht_analysis *a);
+/* ages: keep `between` and `survived` of rows. */
+struct ht_fates *ht_fates_new(struct ht_analysis *a, bool ages);
 struct ht_pass ht_fates_pass(struct ht_fates *f);
 void ht_fates_free(struct ht_fates *f);
 /* The row of a birth stack; UINT32_MAX: the row filters leave it out. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <capstone/capstone.h>
+#include <Zydis/Zydis.h>
 
 enum { MAX_EXTENTS = 6, MAX_BYTES = 96 << 10, MAX_EDGES = 4 << 20 };
 
@@ -20,79 +20,65 @@ struct builder {
 
 /* --- instructions ------------------------------------------------------------------------- */
 
-static const char *const twice_names[] = {"setjmp", "_setjmp", "__sigsetjmp", "sigsetjmp", "vfork", "getcontext"};
-
-/* The name behind a jump through the offset table: `jmp *disp(%rip)`, with endbr64 or bnd in front of it or not. */
-static const char *stub_name(const struct ht_image_code *m, uint64_t stub)
+/* A jump through the offset table, `jmp *disp(%rip)`, with endbr64 or bnd in front of it or not: to a setjmp? */
+static bool returns_twice(const struct ht_image_code *m, uint64_t callee)
 {
-	const uint8_t *p = ht_image_bytes(m, stub, 16);
+	const uint8_t *p = callee && m->twice_count ? ht_image_bytes(m, callee, 16) : NULL;
 	int32_t distance;
 	if (!p)
-		return NULL;
+		return false;
 	size_t i = !memcmp(p, "\xf3\x0f\x1e\xfa", 4) ? 4 : 0;
 	i += p[i] == 0xf2;
 	if (p[i] != 0xff || p[i + 1] != 0x25)
-		return NULL;
+		return false;
 	memcpy(&distance, p + i + 2, 4);
-	return ht_image_import(m, stub + i + 6 + (uint64_t)(int64_t)distance);
-}
-
-static bool returns_twice(const struct ht_image_code *m, uint64_t callee)
-{
-	const char *name = callee ? stub_name(m, callee) : NULL;
-	for (size_t i = 0; name && i < HT_ARRAY_SIZE(twice_names); i++)
-		if (!strcmp(name, twice_names[i]))
+	for (size_t k = 0; k < m->twice_count; k++)
+		if (m->twice[k] == callee + i + 6 + (uint64_t)(int64_t)distance)
 			return true;
 	return false;
 }
 
-static bool in_group(const cs_insn *in, uint8_t group)
+/* Where a direct jump or call goes, 0: nowhere directly. */
+static uint64_t target_of(const ZydisDecodedInstruction *in, uint64_t address)
 {
-	for (uint8_t i = 0; i < in->detail->groups_count; i++)
-		if (in->detail->groups[i] == group)
-			return true;
-	return false;
+	return in->raw.imm[0].is_relative ? address + in->length + (uint64_t)in->raw.imm[0].value.s : 0;
 }
 
-static uint8_t classify(const struct builder *b, const cs_insn *in, uint64_t *target)
+static uint8_t classify(const struct builder *b, const ZydisDecodedInstruction *in, uint64_t target)
 {
-	const cs_x86 *x = &in->detail->x86;
-	bool direct = x->op_count && x->operands[x->op_count - 1].type == X86_OP_IMM;
-	*target = direct ? (uint64_t)x->operands[x->op_count - 1].imm : 0;
-	if (in->id == X86_INS_CALL)
-		return returns_twice(b->image, *target) ? HT_FLOW_TWICE : HT_FLOW_CALL;
-	if (in->id == X86_INS_JMP) {
-		if (direct)
-			return HT_FLOW_JUMP;
-		bool slot = x->op_count == 1 && x->operands[0].type == X86_OP_MEM &&
-			    x->operands[0].mem.base == X86_REG_RIP && x->operands[0].mem.index == X86_REG_INVALID;
-		return slot ? HT_FLOW_LEAVE : HT_FLOW_ANY;
-	}
-	if (direct && (in_group(in, CS_GRP_JUMP) || in_group(in, CS_GRP_BRANCH_RELATIVE)))
+	bool slot = in->raw.modrm.mod == 0 && in->raw.modrm.rm == 5; /* through a word at a fixed distance */
+	switch (in->meta.category) {
+	case ZYDIS_CATEGORY_CALL:
+		return returns_twice(b->image, target) ? HT_FLOW_TWICE : HT_FLOW_CALL;
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return target ? HT_FLOW_JUMP : slot ? HT_FLOW_LEAVE : HT_FLOW_ANY;
+	case ZYDIS_CATEGORY_COND_BR:
 		return HT_FLOW_BRANCH;
-	if (in_group(in, CS_GRP_RET) || in->id == X86_INS_UD2 || in->id == X86_INS_HLT)
+	case ZYDIS_CATEGORY_RET:
 		return HT_FLOW_END;
-	return HT_FLOW_PLAIN;
+	default:
+		return in->mnemonic == ZYDIS_MNEMONIC_UD2 || in->mnemonic == ZYDIS_MNEMONIC_HLT ? HT_FLOW_END : HT_FLOW_PLAIN;
+	}
 }
 
-static void add(struct builder *b, const cs_insn *in, bool first)
+static void add(struct builder *b, const ZydisDecodedInstruction *in, uint64_t address, bool first)
 {
 	struct ht_flow *f = b->flow;
-	uint64_t target;
 	if (f->count == b->cap) {
 		b->cap = b->cap ? b->cap * 2 : 256;
 		f->items = ht_xrealloc(f->items, (size_t)b->cap, sizeof(*f->items));
 		b->targets = ht_xrealloc(b->targets, (size_t)b->cap, sizeof(*b->targets));
 	}
-	uint8_t kind = classify(b, in, &target);
+	uint64_t target = target_of(in, address);
+	uint8_t kind = classify(b, in, target);
 	bool call = kind == HT_FLOW_CALL || kind == HT_FLOW_TWICE;
 	f->twice |= kind == HT_FLOW_TWICE;
 	f->items[f->count] = (struct ht_instruction){
-		.address = in->address,
+		.address = address,
 		.callee = call ? target : 0,
 		.target = -1,
 		.kind = kind,
-		.length = (uint8_t)in->size,
+		.length = in->length,
 		.first = first,
 	};
 	b->targets[f->count++] = call ? 0 : target;
@@ -100,25 +86,20 @@ static void add(struct builder *b, const cs_insn *in, bool first)
 
 static bool disassemble(struct builder *b, const struct ht_extent *e)
 {
-	static csh handle;
-	static cs_insn *in;
+	ZydisDecoder decoder;
+	ZydisDecodedInstruction in;
 	const uint8_t *code = e->end > e->start && e->end - e->start <= MAX_BYTES
 				      ? ht_image_bytes(b->image, e->start, e->end - e->start)
 				      : NULL;
-	size_t left = (size_t)(e->end - e->start);
-	uint64_t address = e->start;
-	if (!code)
+	if (!code || ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
 		return false;
-	if (!handle) {
-		if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
+	for (uint64_t at = e->start; at < e->end; at += in.length) {
+		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, code + (at - e->start), e->end - at, &in)))
 			return false;
-		cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
-		in = cs_malloc(handle);
+		add(b, &in, at, at == e->start);
 	}
-	while (left && cs_disasm_iter(handle, &code, &left, &address, in))
-		add(b, in, in->address == e->start);
 	b->flow->landing |= e->landing;
-	return !left;
+	return true;
 }
 
 /* --- extents ------------------------------------------------------------------------------ */
@@ -323,15 +304,19 @@ struct ht_flow *ht_flow_new(const struct ht_image_code *m, const struct ht_exten
 	bool good = disassemble(&b, e) && b.flow->count;
 	if (good) {
 		add_parts(&b);
-		sort(&b);
+		if (b.extent_count > 1)
+			sort(&b);
 		b.flow->entry = ht_flow_at(b.flow, b.entry);
 		resolve_targets(&b);
 		mark_normal(b.flow);
 		find_leaders(&b);
 		good = !too_many_edges(b.flow);
 	}
-	if (good)
+	if (good) {
 		number(b.flow);
+		b.flow->seen = ht_xcalloc((size_t)b.flow->count, sizeof(*b.flow->seen));
+		b.flow->work = ht_xcalloc((size_t)b.flow->count + 1, sizeof(*b.flow->work));
+	}
 	free(b.targets);
 	if (good)
 		return b.flow;
@@ -344,6 +329,8 @@ void ht_flow_free(struct ht_flow *f)
 	if (!f)
 		return;
 	free(f->items);
+	free(f->seen);
+	free(f->work);
 	free(f->leaders);
 	free(f->orphans);
 	free(f);
@@ -383,33 +370,32 @@ static bool is_back(const struct ht_flow *f, int32_t from, int32_t to)
 	return b->pre <= a->pre && b->post >= a->post;
 }
 
-bool *ht_flow_reach(const struct ht_flow *f, int32_t from, int32_t barrier, bool forward, bool *leaves)
+bool ht_flow_reaches(struct ht_flow *f, int32_t from, int32_t to, int32_t barrier, bool forward)
 {
-	bool *seen = ht_xcalloc((size_t)f->count, sizeof(*seen)), out = false, any = false, pads = false;
-	int32_t *work = ht_xcalloc((size_t)f->count + 1, sizeof(*work)), n = 0;
-	seen[from] = true;
-	work[n++] = from;
+	bool any = false, pads = false;
+	uint32_t now = ++f->searches;
+	int32_t n = 0;
+	f->seen[from] = now;
+	f->work[n++] = from;
 	while (n) {
-		int32_t i = work[--n];
+		int32_t i = f->work[--n], next;
 		const struct ht_instruction *in = &f->items[i];
-		out |= in->kind == HT_FLOW_LEAVE || in->kind == HT_FLOW_ANY;
+		if (i == to || (to == HT_FLOW_OUT && (in->kind == HT_FLOW_LEAVE || in->kind == HT_FLOW_ANY)))
+			return true;
 		if (i == barrier)
 			continue;
 		/* All indirect jumps go to the same places, and all calls land in the same. */
-		bool again = (in->kind == HT_FLOW_ANY && any) || (!forward && in->kind == HT_FLOW_CALL && pads);
+		bool again = !forward && ((in->kind == HT_FLOW_ANY && any) || (in->kind == HT_FLOW_CALL && pads));
 		any |= in->kind == HT_FLOW_ANY;
 		pads |= in->kind == HT_FLOW_CALL;
-		for (int32_t k = 0, to; (to = successor(f, i, k)) >= 0; k++) {
-			if (!seen[to] && !(forward && is_back(f, i, to))) {
-				seen[to] = true;
-				work[n++] = to;
+		for (int32_t k = 0; (next = successor(f, i, k)) >= 0; k++) {
+			if (f->seen[next] != now && !(forward && is_back(f, i, next))) {
+				f->seen[next] = now;
+				f->work[n++] = next;
 			}
 			if (again)
 				break;
 		}
 	}
-	if (leaves)
-		*leaves = out;
-	free(work);
-	return seen;
+	return false;
 }

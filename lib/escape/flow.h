@@ -36,6 +36,9 @@ struct ht_flow {
 	int32_t orphan_count;
 	bool landing;
 	bool twice;
+	uint32_t *seen; /* scratch of a search: its number */
+	int32_t *work;
+	uint32_t searches;
 };
 
 /* NULL: it cannot be read, or is too large. */
@@ -45,8 +48,9 @@ void ht_flow_free(struct ht_flow *f);
 int32_t ht_flow_at(const struct ht_flow *f, uint64_t address);
 int32_t ht_flow_ending(const struct ht_flow *f, uint64_t address);
 
-/* What can be reached from `from`, itself included, not going on from `barrier` (-1: none); forward: without loops'
- * back edges. leaves (may be NULL): whether a jump out of the function is among it. Heap: one flag per instruction. */
-bool *ht_flow_reach(const struct ht_flow *f, int32_t from, int32_t barrier, bool forward, bool *leaves);
+/* Can `to` be reached from `from` (which counts itself), without going on from `barrier` (-1: none)? forward: without
+ * loops' back edges. to HT_FLOW_OUT: a jump out of the function. */
+#define HT_FLOW_OUT (-2)
+bool ht_flow_reaches(struct ht_flow *f, int32_t from, int32_t to, int32_t barrier, bool forward);
 
 #endif

@@ -135,14 +135,13 @@ static void on_death(struct ht_growth_pass *g, const struct ht_step *s)
 {
 	uint64_t number = ht_birth_number(&g->births, s->owner, s->between);
 	struct grower *t = &g->threads[s->thread];
-	struct grown *old = ht_birth_log_find(&g->births, s->owner, number);
+	struct grown was;
+	bool known = ht_birth_log_take(&g->births, s->owner, number, &was);
 	if (t->open)
 		end_chain(g, &t->from, 1);
 	t->open = t->undoable = false;
-	if (!old)
+	if (!known)
 		return;
-	struct grown was = *old;
-	ht_birth_log_drop(&g->births, s->owner, number);
 	if (s->op == HT_OP_REALLOC_FREE || s->op == HT_OP_REALLOC_FREE_UNKNOWN) {
 		t->from = was;
 		t->number = number;

@@ -1,28 +1,32 @@
-/* image: see image.h. */
+/* image: see image.h. Only x86-64 is read: of other machines there is no code at hand. */
 #include "image.h"
 
 #include <elf.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_FILE (UINT64_C(1) << 30)
+#define MAX_FILE (UINT64_C(1) << 32)
+#define CHUNK ((size_t)64 << 10)
 
-#if defined(__x86_64__)
-#define MACHINE EM_X86_64
-#define JUMP_SLOT R_X86_64_JUMP_SLOT
-#define GLOB_DAT R_X86_64_GLOB_DAT
-#else
-#define MACHINE EM_AARCH64
-#define JUMP_SLOT R_AARCH64_JUMP_SLOT
-#define GLOB_DAT R_AARCH64_GLOB_DAT
-#endif
+static bool read_chunk(const struct ht_image_code *m, size_t chunk)
+{
+	size_t offset = chunk * CHUNK, n = m->size - offset < CHUNK ? m->size - offset : CHUNK;
+	m->is_read[chunk] = ht_pread_all(m->fd, m->data + offset, n, offset) == (int64_t)n ? 1 : 2;
+	return m->is_read[chunk] == 1;
+}
 
 static const void *at(const struct ht_image_code *m, uint64_t offset, uint64_t n)
 {
-	return offset <= m->size && n <= m->size - offset ? m->data + offset : NULL;
+	if (offset > m->size || n > m->size - offset)
+		return NULL;
+	for (size_t c = offset / CHUNK; n && c <= (offset + n - 1) / CHUNK; c++)
+		if (m->is_read[c] != 1 && (m->is_read[c] == 2 || !read_chunk(m, c)))
+			return NULL;
+	return m->data + offset;
 }
 
 const uint8_t *ht_image_bytes(const struct ht_image_code *m, uint64_t vaddr, uint64_t n)
@@ -52,26 +56,26 @@ static bool same_build_id(const struct ht_image_code *m, uint64_t offset, uint64
 	return false;
 }
 
-static int read_file(struct ht_image_code *m, const char *path)
+static int open_file(struct ht_image_code *m, const char *path)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
+	m->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (m->fd < 0 || fstat(m->fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > MAX_FILE)
 		return HT_ABSENT;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= MAX_FILE) {
-		m->data = ht_xmalloc((size_t)st.st_size);
-		int64_t got = ht_pread_all(fd, m->data, (size_t)st.st_size, 0);
-		m->size = got > 0 ? (size_t)got : 0;
-	}
-	close(fd);
-	return m->size ? 0 : HT_ABSENT;
+	void *space = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (space == MAP_FAILED)
+		return HT_ABSENT;
+	m->data = space;
+	m->size = (size_t)st.st_size;
+	m->is_read = ht_xcalloc(m->size / CHUNK + 1, 1);
+	return 0;
 }
 
 static bool read_headers(struct ht_image_code *m, const uint8_t *id, size_t n)
 {
 	const Elf64_Ehdr *e = at(m, 0, sizeof(*e));
 	bool same = !n;
-	if (!e || memcmp(e->e_ident, ELFMAG, SELFMAG) || e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_machine != MACHINE ||
+	if (!e || memcmp(e->e_ident, ELFMAG, SELFMAG) || e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_machine != EM_X86_64 ||
 	    e->e_phentsize != sizeof(Elf64_Phdr))
 		return false;
 	for (unsigned i = 0; i < e->e_phnum; i++) {
@@ -80,7 +84,7 @@ static bool read_headers(struct ht_image_code *m, const uint8_t *id, size_t n)
 			return false;
 		if (p->p_type == PT_LOAD && m->segment_count < HT_ARRAY_SIZE(m->segments))
 			m->segments[m->segment_count++] =
-				(struct ht_segment){p->p_vaddr, p->p_offset, p->p_filesz, p->p_flags & PF_X};
+				(struct ht_segment){p->p_vaddr, p->p_offset, p->p_filesz};
 		else if (p->p_type == PT_GNU_EH_FRAME)
 			m->eh_frame_hdr = p->p_vaddr;
 		else if (p->p_type == PT_DYNAMIC)
@@ -91,19 +95,14 @@ static bool read_headers(struct ht_image_code *m, const uint8_t *id, size_t n)
 	return same && m->eh_frame_hdr;
 }
 
-int ht_image_open(struct ht_image_code *m, const char *path, const uint8_t *build_id, size_t build_id_length)
-{
-	*m = (struct ht_image_code){0};
-	if (!read_file(m, path) && read_headers(m, build_id, build_id_length))
-		return 0;
-	ht_image_close(m);
-	return HT_ABSENT;
-}
-
 void ht_image_close(struct ht_image_code *m)
 {
-	free(m->data);
-	*m = (struct ht_image_code){0};
+	if (m->data)
+		munmap(m->data, m->size);
+	if (m->fd >= 0)
+		close(m->fd);
+	free(m->is_read);
+	*m = (struct ht_image_code){.fd = -1};
 }
 
 /* --- extents: the unwind table ------------------------------------------------------------ */
@@ -205,33 +204,50 @@ static uint64_t dynamic_entry(const struct ht_image_code *m, int64_t tag)
 
 static const char *symbol_name(const struct ht_image_code *m, uint64_t index)
 {
-	const uint8_t *p = ht_image_bytes(m, dynamic_entry(m, DT_SYMTAB) + index * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
-	uint64_t strings = dynamic_entry(m, DT_STRTAB), size = dynamic_entry(m, DT_STRSZ);
+	const uint8_t *p = ht_image_bytes(m, m->symbols + index * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
+	uint64_t size = m->strings_size;
 	Elf64_Sym s;
 	if (!p)
 		return NULL;
 	memcpy(&s, p, sizeof(s));
-	const uint8_t *name = s.st_name < size ? ht_image_bytes(m, strings + s.st_name, 1) : NULL;
-	const uint8_t *all = name ? ht_image_bytes(m, strings, size) : NULL;
-	return all && memchr(name, 0, size - s.st_name) ? (const char *)name : NULL;
+	const uint8_t *all = s.st_name < size ? ht_image_bytes(m, m->strings, size) : NULL;
+	return all && memchr(all + s.st_name, 0, size - s.st_name) ? (const char *)all + s.st_name : NULL;
 }
 
-static const char *search(const struct ht_image_code *m, uint64_t table, uint64_t size, uint64_t slot)
+static void search(struct ht_image_code *m, uint64_t table, uint64_t size)
 {
+	static const char *const names[] = {"setjmp", "_setjmp", "__sigsetjmp", "sigsetjmp", "vfork", "getcontext"};
 	for (uint64_t i = 0; table && i + sizeof(Elf64_Rela) <= size; i += sizeof(Elf64_Rela)) {
 		const uint8_t *p = ht_image_bytes(m, table + i, sizeof(Elf64_Rela));
 		Elf64_Rela r;
 		if (!p)
-			return NULL;
+			return;
 		memcpy(&r, p, sizeof(r));
-		if (r.r_offset == slot && (ELF64_R_TYPE(r.r_info) == JUMP_SLOT || ELF64_R_TYPE(r.r_info) == GLOB_DAT))
-			return symbol_name(m, ELF64_R_SYM(r.r_info));
+		if (ELF64_R_TYPE(r.r_info) != R_X86_64_JUMP_SLOT && ELF64_R_TYPE(r.r_info) != R_X86_64_GLOB_DAT)
+			continue;
+		const char *name = symbol_name(m, ELF64_R_SYM(r.r_info));
+		for (size_t k = 0; name && k < HT_ARRAY_SIZE(names); k++)
+			if (!strcmp(name, names[k]) && m->twice_count < HT_ARRAY_SIZE(m->twice))
+				m->twice[m->twice_count++] = r.r_offset;
 	}
-	return NULL;
 }
 
-const char *ht_image_import(const struct ht_image_code *m, uint64_t slot)
+static void find_twice(struct ht_image_code *m)
 {
-	const char *name = search(m, dynamic_entry(m, DT_JMPREL), dynamic_entry(m, DT_PLTRELSZ), slot);
-	return name ? name : search(m, dynamic_entry(m, DT_RELA), dynamic_entry(m, DT_RELASZ), slot);
+	m->symbols = dynamic_entry(m, DT_SYMTAB);
+	m->strings = dynamic_entry(m, DT_STRTAB);
+	m->strings_size = dynamic_entry(m, DT_STRSZ);
+	search(m, dynamic_entry(m, DT_JMPREL), dynamic_entry(m, DT_PLTRELSZ));
+	search(m, dynamic_entry(m, DT_RELA), dynamic_entry(m, DT_RELASZ));
+}
+
+int ht_image_open(struct ht_image_code *m, const char *path, const uint8_t *build_id, size_t build_id_length)
+{
+	*m = (struct ht_image_code){.fd = -1};
+	if (open_file(m, path) || !read_headers(m, build_id, build_id_length)) {
+		ht_image_close(m);
+		return HT_ABSENT;
+	}
+	find_twice(m);
+	return 0;
 }

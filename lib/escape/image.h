@@ -1,6 +1,6 @@
 /*
  * image: the executable code of an ELF file: bytes by link-time address, the extents of functions as its unwind table
- * has them, and the names behind its calls to other objects. The file is hostile input: every offset and
+ * has them, and which of its calls may return twice. The file is hostile input: every offset and
  * count is checked against its size.
  */
 #ifndef HT_IMAGE_CODE_H
@@ -14,15 +14,18 @@ struct ht_extent {
 };
 
 struct ht_image_code {
-	uint8_t *data;
+	int fd;
+	uint8_t *data;	   /* as large as the file; what was not read yet is not there */
+	uint8_t *is_read;  /* per chunk */
 	size_t size;
 	struct ht_segment {
 		uint64_t vaddr, offset, size;
-		bool exec;
 	} segments[16];
 	size_t segment_count;
 	uint64_t eh_frame_hdr;
-	uint64_t dynamic, dynamic_size;
+	uint64_t dynamic, dynamic_size, symbols, strings, strings_size;
+	uint64_t twice[8]; /* where addresses of setjmp and kin stand in its offset table */
+	size_t twice_count;
 };
 
 /* 0; HT_ABSENT: no such file, another build-id, another machine's, or nothing usable. */
@@ -32,7 +35,4 @@ void ht_image_close(struct ht_image_code *m);
 const uint8_t *ht_image_bytes(const struct ht_image_code *m, uint64_t vaddr, uint64_t n);
 /* The extent that holds the address. */
 bool ht_image_extent(const struct ht_image_code *m, uint64_t vaddr, struct ht_extent *e);
-/* The name of the symbol whose address stands at this place of the offset table, or NULL. */
-const char *ht_image_import(const struct ht_image_code *m, uint64_t slot);
-
 #endif

@@ -10,14 +10,17 @@ struct logical {
 	uint32_t depth; /* of its physical frame, from 0 outward in */
 	uint32_t frame; /* index */
 };
-struct view { /* of a stack, leaf first */
+struct view { /* of a stack, leaf first; as far outward as anybody asked */
 	uint32_t node_at[HT_ACTIVATION_DEPTH + 1]; /* per depth */
 	uint32_t depth;				   /* physical frames */
+	uint32_t node, outer;			   /* the stack's; the first that was not looked at, at depth left - 1 */
+	uint32_t left;
 	struct logical frames[MAX_FRAMES];
 	uint32_t count, callsite; /* index of the callsite's frame */
+	bool met;		  /* callsite is known */
 };
 
-struct bench { /* what is looked at together */
+struct ht_desk {
 	const struct ht_fates *f;
 	struct ht_code *code;
 	const struct ht_fate *fate;
@@ -27,30 +30,53 @@ struct bench { /* what is looked at together */
 	bool by_code, tail, same_pivot;
 };
 
-static const struct ht_frame *frame_of(const struct bench *b, uint32_t index)
+struct ht_desk *ht_desk_new(const struct ht_fates *f, struct ht_code *code)
+{
+	struct ht_desk *b = ht_xcalloc(1, sizeof(*b));
+	b->f = f;
+	b->code = code;
+	return b;
+}
+
+void ht_desk_free(struct ht_desk *b)
+{
+	free(b);
+}
+
+static const struct ht_frame *frame_of(const struct ht_desk *b, uint32_t index)
 {
 	return &b->f->stacks->frames[index];
 }
 
-static void look(struct view *v, const struct ht_fates *f, uint32_t node)
+static void look_at_frame(struct view *v, const struct ht_fates *f)
 {
 	const struct ht_stacks *s = f->stacks;
-	const struct ht_shape *of = f->shapes.of;
-	uint32_t callsite = ht_stacks_callsite_index(s, node);
-	bool met = false;
-	v->depth = of[node].depth;
-	v->count = v->callsite = 0;
-	for (uint32_t n = node, d = v->depth; d; n = of[n].parent) {
-		const struct ht_location *l = &s->locations[s->location[n]];
-		v->node_at[--d] = n;
-		for (uint32_t i = 0; i < l->count && v->count < MAX_FRAMES; i++) {
-			if (!met && l->first + i == callsite) {
-				v->callsite = v->count;
-				met = true;
-			}
-			v->frames[v->count++] = (struct logical){d, l->first + i};
+	const struct ht_location *l = &s->locations[s->location[v->outer]];
+	v->node_at[--v->left] = v->outer;
+	for (uint32_t i = 0; i < l->count && v->count < MAX_FRAMES; i++) {
+		const struct ht_frame *frame = &s->frames[l->first + i];
+		if (!v->met && !frame->allocator && !frame->hidden) {
+			v->callsite = v->count;
+			v->met = true;
 		}
+		v->frames[v->count++] = (struct logical){v->left, l->first + i};
 	}
+	v->outer = f->shapes.of[v->outer].parent;
+}
+
+/* Down to the frame at this depth, and to the callsite's. */
+static void look(struct view *v, const struct ht_fates *f, uint32_t depth)
+{
+	while (v->left && (v->left > depth || !v->met))
+		look_at_frame(v, f);
+}
+
+static void begin(struct view *v, const struct ht_fates *f, uint32_t node)
+{
+	v->node = v->outer = node;
+	v->depth = v->left = f->shapes.of[node].depth;
+	v->count = v->callsite = 0;
+	v->met = false;
 }
 
 static bool same_function(const struct ht_frame *a, const struct ht_frame *b)
@@ -60,7 +86,7 @@ static bool same_function(const struct ht_frame *a, const struct ht_frame *b)
 }
 
 /* The frame that a function is inlined into calls it in the line that it has itself. */
-static uint32_t common_frames(const struct bench *b, uint32_t birth_node, uint32_t death_node)
+static uint32_t common_frames(const struct ht_desk *b, uint32_t birth_node, uint32_t death_node)
 {
 	const struct ht_stacks *s = b->f->stacks;
 	const struct ht_location *x = &s->locations[s->location[birth_node]], *y = &s->locations[s->location[death_node]];
@@ -74,7 +100,7 @@ static uint32_t common_frames(const struct bench *b, uint32_t birth_node, uint32
 	return n;
 }
 
-static struct ht_code_point point(const struct bench *b, uint32_t node)
+static struct ht_code_point point(const struct ht_desk *b, uint32_t node)
 {
 	const struct ht_stack_node *n = &b->f->stacks->nodes[node];
 	return (struct ht_code_point){n->module, n->flags & HT_FRAME_SIGNAL, n->address};
@@ -83,7 +109,7 @@ static struct ht_code_point point(const struct bench *b, uint32_t node)
 /* --- how far in the birth's frames may still be there -------------------------------------- */
 
 /* Functions that run once in a thread. What main and a start routine are called by calls them once. */
-static bool runs_once(const struct bench *b, uint32_t depth)
+static bool runs_once(const struct ht_desk *b, uint32_t depth)
 {
 	static const char *const names[] = {"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main",
 					    "start_thread", "clone", "clone3", "__clone", "__clone3", "__GI___clone3"};
@@ -99,8 +125,9 @@ static bool runs_once(const struct bench *b, uint32_t depth)
 }
 
 /* Can the frame at this depth have gone on, from where it was at the birth to where it is at the death? */
-static enum ht_code_answer went_on(struct bench *b, uint32_t depth)
+static enum ht_code_answer went_on(struct ht_desk *b, uint32_t depth)
 {
+	look(&b->death, b->f, depth);
 	if (runs_once(b, depth) && depth < b->pivot)
 		return HT_CODE_NO;
 	return b->code ? ht_code_path(b->code, point(b, b->birth.node_at[depth]), point(b, b->death.node_at[depth]))
@@ -109,7 +136,7 @@ static enum ht_code_answer went_on(struct bench *b, uint32_t depth)
 
 /* The function called at the pivot may have ended in a jump to the one that frees: then its frame is gone, and yet it
  * is still being called. */
-static bool may_be_tail(struct bench *b)
+static bool may_be_tail(struct ht_desk *b)
 {
 	uint32_t next = b->pivot + 1;
 	if (!b->same_pivot || next >= b->birth.depth)
@@ -127,7 +154,7 @@ static bool may_be_tail(struct bench *b)
 	return ht_code_tail(b->code, point(b, b->birth.node_at[next])) != HT_CODE_NO;
 }
 
-static enum ht_code_answer came_again(const struct bench *b, uint32_t depth)
+static enum ht_code_answer came_again(const struct ht_desk *b, uint32_t depth)
 {
 	struct ht_code_point p = point(b, b->birth.node_at[depth]);
 	return runs_once(b, depth) ? HT_CODE_NO : b->code ? ht_code_path(b->code, p, p) : HT_CODE_UNKNOWN;
@@ -135,7 +162,7 @@ static enum ht_code_answer came_again(const struct bench *b, uint32_t depth)
 
 /* When the same stack allocated again in between, a frame without a way back to where it was has ended, unless an inner
  * one went round. */
-static void heed_again(struct bench *b)
+static void heed_again(struct ht_desk *b)
 {
 	for (uint32_t d = b->birth.depth; b->fate->again && d-- > 0;) {
 		if (came_again(b, d) == HT_CODE_NO)
@@ -146,7 +173,7 @@ static void heed_again(struct bench *b)
 	}
 }
 
-static void find_pivot(struct bench *b)
+static void find_pivot(struct ht_desk *b)
 {
 	b->pivot = b->fate->alive - 1u;
 	heed_again(b);
@@ -180,8 +207,9 @@ static bool is_helper(const struct ht_frame *f)
 }
 
 /* Where the frames of the death begin that were not there at the birth: index into its frames, which are leaf first. */
-static uint32_t first_common(const struct bench *b, const struct view *v)
+static uint32_t first_common(const struct ht_desk *b, struct view *v)
 {
+	look(v, b->f, b->pivot);
 	for (uint32_t i = 0; i < v->count; i++) {
 		const struct ht_location *l = &b->f->stacks->locations[b->f->stacks->location[v->node_at[v->frames[i].depth]]];
 		uint32_t outward = l->first + l->count - v->frames[i].frame; /* 1: the physical function */
@@ -191,7 +219,7 @@ static uint32_t first_common(const struct bench *b, const struct view *v)
 	return v->count;
 }
 
-static void describe_left(const struct bench *b, struct ht_verdict_of *v)
+static void describe_left(struct ht_desk *b, struct ht_verdict_of *v)
 {
 	uint32_t scope = first_common(b, &b->birth), inner = first_common(b, &b->death), others = 0;
 	const struct ht_frame *callsite = frame_of(b, b->birth.frames[b->birth.callsite].frame);
@@ -218,7 +246,7 @@ static void describe_left(const struct bench *b, struct ht_verdict_of *v)
 }
 
 /* No frame outside of the one that allocated can have called it again. */
-static bool one_call(struct bench *b)
+static bool one_call(struct ht_desk *b)
 {
 	for (uint32_t d = 0; d < b->pivot; d++)
 		if (went_on(b, d) != HT_CODE_NO)
@@ -226,12 +254,12 @@ static bool one_call(struct bench *b)
 	return true;
 }
 
-static bool callsite_inlined(const struct bench *b)
+static bool callsite_inlined(const struct ht_desk *b)
 {
 	return b->f->stacks->frames[b->birth.frames[b->birth.callsite].frame].inlined;
 }
 
-static struct ht_judged may_stay(struct bench *b)
+static struct ht_judged may_stay(struct ht_desk *b)
 {
 	struct ht_judged j = {.what = HT_MAY_STAY, .v = {.kind = HT_REUSED, .frames_up = -1}, .again_possible = true};
 	uint32_t depth = b->birth.frames[b->birth.callsite].depth;
@@ -253,7 +281,8 @@ static struct ht_judged may_stay(struct bench *b)
 		j.signs |= HT_SIGN_PATH;
 	else if (path == HT_CODE_NO)
 		j.what = HT_MAY_STAY_LOOP;
-	if (path == HT_CODE_YES && ht_code_around(b->code, from, to) == HT_CODE_NO) {
+	/* That no other block was born on the way tells something only where every birth is in the trace. */
+	if (path == HT_CODE_YES && !b->f->gaps && ht_code_around(b->code, from, to) == HT_CODE_NO) {
 		j.signs |= HT_SIGN_ONLY_WAY;
 		j.again_possible = false;
 	}
@@ -265,20 +294,25 @@ static struct ht_judged judged(enum ht_verdict_kind kind, bool certain, enum ht_
 	return (struct ht_judged){.what = HT_JUDGED, .v = {.kind = kind, .certain = certain, .why = why, .frames_up = -1}};
 }
 
-static struct ht_judged compare(struct bench *b)
+static struct ht_judged compare(struct ht_desk *b)
 {
 	uint32_t callsite_depth, outward;
-	look(&b->birth, b->f, b->fate->birth);
-	look(&b->death, b->f, b->fate->death);
+	if (b->birth.node != b->fate->birth) {
+		begin(&b->birth, b->f, b->fate->birth);
+		look(&b->birth, b->f, 0);
+	}
+	begin(&b->death, b->f, b->fate->death);
 	if (!b->birth.depth || !b->death.depth || !b->fate->alive || b->fate->alive > b->birth.depth ||
 	    b->fate->alive > b->death.depth)
 		return judged(HT_UNKNOWN, false, HT_UNKNOWN_MACHINE);
+	look(&b->death, b->f, b->fate->alive - 1u);
 	find_pivot(b);
 	if (b->tail) {
 		/* The function in between is still being called; what it had inlined is not told any more. */
 		b->pivot++;
 		b->common = 1;
 	} else {
+		look(&b->death, b->f, b->pivot);
 		b->common = common_frames(b, b->birth.node_at[b->pivot], b->death.node_at[b->pivot]);
 	}
 	const struct logical *callsite = &b->birth.frames[b->birth.callsite];
@@ -293,17 +327,16 @@ static struct ht_judged compare(struct bench *b)
 	return j;
 }
 
-struct ht_judged ht_judge(const struct ht_fates *f, struct ht_code *code, const struct ht_fate *fate)
+struct ht_judged ht_judge(struct ht_desk *b, const struct ht_fate *fate)
 {
 	struct ht_judged j;
-	struct bench *b;
 	switch (fate->kind) {
 	case HT_FATE_KEPT:
 		return judged(HT_KEPT, true, HT_UNKNOWN_NOT);
 	case HT_FATE_THREAD:
 		j = judged(HT_TO_THREAD, true, HT_UNKNOWN_NOT);
 		j.v.starter = fate->starter;
-		j.v.by = fate->death ? ht_stacks_callsite(f->stacks, fate->death) : NULL;
+		j.v.by = fate->death ? ht_stacks_callsite(b->f->stacks, fate->death) : NULL;
 		return j;
 	case HT_FATE_UNSEEN:
 		return judged(HT_UNKNOWN, false, HT_UNKNOWN_UNSEEN);
@@ -314,9 +347,7 @@ struct ht_judged ht_judge(const struct ht_fates *f, struct ht_code *code, const 
 	default:
 		break;
 	}
-	b = ht_xmalloc(sizeof(*b));
-	*b = (struct bench){.f = f, .code = code, .fate = fate};
-	j = compare(b);
-	free(b);
-	return j;
+	b->fate = fate;
+	b->by_code = b->tail = b->same_pivot = false;
+	return compare(b);
 }

@@ -22,6 +22,10 @@ struct ht_judged {
 	bool again_possible;	/* MAY_STAY: the code also lets a later activation free */
 	bool code_asked;	/* the code could be asked */
 };
-struct ht_judged ht_judge(const struct ht_fates *f, struct ht_code *code, const struct ht_fate *fate);
+/* Where fates are looked at, those of one birth one after the other. code NULL: none at hand. */
+struct ht_desk;
+struct ht_desk *ht_desk_new(const struct ht_fates *f, struct ht_code *code);
+void ht_desk_free(struct ht_desk *b);
+struct ht_judged ht_judge(struct ht_desk *b, const struct ht_fate *fate);
 
 #endif

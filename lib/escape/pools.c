@@ -20,6 +20,15 @@ struct pooled { /* a live block */
 	uint32_t row;
 };
 
+/* What is to be done with a row's shared shelf. The trace's order is exact within a thread alone; across threads times
+ * are nearer to what happened, so it waits until nothing earlier can come. */
+struct shared_op {
+	uint64_t ns, number; /* number: in the trace's order */
+	uint32_t row;
+	bool puts;
+};
+enum { WAITING = 1 << 15 };
+
 struct ht_pools_pass {
 	struct ht_analysis *a;
 	struct ht_birth_log births;
@@ -29,6 +38,9 @@ struct ht_pools_pass {
 	struct ht_index index;
 	struct ht_pool_row *rows;
 	uint32_t row_count;
+	struct shared_op *waiting;
+	size_t waiting_count;
+	uint64_t ops;
 	struct ht_pooled_undo {
 		bool present;
 		uint64_t number;
@@ -93,6 +105,37 @@ static void take(struct shelf *s)
 	s->needs[need]++;
 }
 
+static int by_time(const void *a, const void *b)
+{
+	const struct shared_op *x = a, *y = b;
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
+static void do_shared(struct ht_pools_pass *p, size_t count)
+{
+	if (!p->waiting_count)
+		return;
+	qsort(p->waiting, p->waiting_count, sizeof(*p->waiting), by_time);
+	for (size_t i = 0; i < count; i++) {
+		struct shelf *s = shelf_of(p, p->waiting[i].row, UINT32_MAX);
+		if (p->waiting[i].puts)
+			put(s);
+		else
+			take(s);
+	}
+	p->waiting_count -= count;
+	memmove(p->waiting, p->waiting + count, p->waiting_count * sizeof(*p->waiting));
+}
+
+static void shared(struct ht_pools_pass *p, const struct ht_step *s, uint32_t row, bool puts)
+{
+	if (p->waiting_count == WAITING)
+		do_shared(p, WAITING / 2);
+	p->waiting[p->waiting_count++] = (struct shared_op){s->time_ns, p->ops++, row, puts};
+}
+
 static void on_birth(struct ht_pools_pass *p, const struct ht_step *s)
 {
 	struct pooled *b = ht_birth_log_add(&p->births, s->owner);
@@ -103,23 +146,21 @@ static void on_birth(struct ht_pools_pass *p, const struct ht_step *s)
 	struct ht_pool_row *row = &p->rows[b->row];
 	row->allocs++;
 	row->max_size = s->size > row->max_size ? s->size : row->max_size;
-	take(shelf_of(p, b->row, UINT32_MAX));
+	shared(p, s, b->row, false);
 	take(shelf_of(p, b->row, s->thread));
 }
 
 static void on_death(struct ht_pools_pass *p, const struct ht_step *s)
 {
 	uint64_t number = ht_birth_number(&p->births, s->owner, s->between);
-	const struct pooled *b = ht_birth_log_find(&p->births, s->owner, number);
-	if (!b)
+	struct pooled was;
+	if (!ht_birth_log_take(&p->births, s->owner, number, &was))
 		return;
-	struct pooled was = *b;
-	ht_birth_log_drop(&p->births, s->owner, number);
 	bool by_realloc = s->op == HT_OP_REALLOC_FREE || s->op == HT_OP_REALLOC_FREE_UNKNOWN;
 	p->undo[s->thread] = (struct ht_pooled_undo){by_realloc, number, was};
 	if (was.row == UINT32_MAX || by_realloc || s->implied)
 		return;
-	put(shelf_of(p, was.row, UINT32_MAX));
+	shared(p, s, was.row, true);
 	put(shelf_of(p, was.row, s->thread));
 }
 
@@ -151,6 +192,7 @@ struct ht_pools_pass *ht_pools_new(struct ht_analysis *a)
 	p->a = a;
 	p->row_of = ht_xcalloc(a->stacks->node_count, sizeof(*p->row_of));
 	p->undo = ht_xcalloc(a->thread_count, sizeof(*p->undo));
+	p->waiting = ht_xcalloc(WAITING, sizeof(*p->waiting));
 	p->row_count = a->stacks->key_count;
 	p->rows = ht_xcalloc(p->row_count, sizeof(*p->rows));
 	ht_birth_log_init(&p->births, (uint32_t)a->thread_count, sizeof(struct pooled));
@@ -190,6 +232,7 @@ static void add_thread(struct ht_pool_row *row, const struct ht_pool *pool)
 
 void ht_pools_finish(struct ht_pools_pass *p, struct ht_pools *out)
 {
+	do_shared(p, p->waiting_count);
 	for (uint32_t i = 0; i < p->count; i++) {
 		struct shelf *s = &p->shelves[i];
 		struct ht_pool_row *row = &p->rows[s->row];
@@ -211,6 +254,7 @@ void ht_pools_finish(struct ht_pools_pass *p, struct ht_pools *out)
 	free(p->shelves);
 	free(p->row_of);
 	free(p->undo);
+	free(p->waiting);
 	free(p);
 }
 

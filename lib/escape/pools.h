@@ -5,6 +5,8 @@
  *
  *	needs[k]	allocations that a pool of k serves and one of k - 1 does not
  *
+ * The trace knows the order of two threads' events within a millisecond at worst; so a shared pool is as exact as that.
+ *
  * The pool begins empty. Blocks of different sizes are taken to be as large as the largest. Blocks that realloc
  * makes or ends are none of a pool's.
  */

@@ -26,7 +26,7 @@
 		return p_;                                                                         \
 	} while (0)
 
-/* In front of every birth. Not READY: early or off, or sampling, and then nearly always nothing but the real call. */
+/* In front of the births that are rarer. Not READY: early or off, or sampling: then nearly always nothing but the real call. */
 #define ENTRY(size, early, real_call)                                          \
 	do {                                                                   \
 		if (HT_UNLIKELY(ht_state != HT_READY)) {                       \
@@ -90,11 +90,11 @@ static HT_COLD void *malloc_early(size_t size)
 	EARLY_BIRTH(HT_REC_MALLOC, size, 0, ht_real.malloc(size), 16);
 }
 
-/* The four that programs live on have no frame of their own: out of the sample they are a few instructions and a jump.
- * To note, they jump, too (CMakeLists.txt sees to it), so that NAME_noted finds the program's call in its own frame. */
-#define NOTED __attribute__((noinline))
+/* The four that programs live on have no frame of their own: out of the sample they are a few instructions and a jump. What
+ * is rarer they jump to, too (CMakeLists.txt sees to it), so that each of these finds the program's call in its own frame. */
+#define JUMPED_TO __attribute__((noinline))
 
-static NOTED void *malloc_noted(size_t size)
+static JUMPED_TO void *malloc_noted(size_t size)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.malloc(size);
@@ -102,35 +102,52 @@ static NOTED void *malloc_noted(size_t size)
 	return p;
 }
 
+static JUMPED_TO void *malloc_drawn(size_t size)
+{
+	return ht_sample_passes(size) ? ht_real.malloc(size) : malloc_noted(size);
+}
+
 HT_EXPORT void *malloc(size_t size)
 {
-	ENTRY(size, malloc_early(size), ht_real.malloc(size));
-	return malloc_noted(size);
+	if (ht_state == HT_READY)
+		return malloc_noted(size);
+	if (HT_UNLIKELY(ht_state != HT_SAMPLING))
+		return malloc_early(size);
+	return HT_LIKELY(ht_sample_misses(size)) ? ht_real.malloc(size) : malloc_drawn(size);
+}
+
+HT_INLINE size_t product(size_t n, size_t size)
+{
+	size_t bytes;
+	return HT_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)) ? SIZE_MAX : bytes;
 }
 
 static HT_COLD void *calloc_early(size_t n, size_t size)
 {
-	size_t bytes; /* arena memory is fresh .bss: zero */
-	if (__builtin_mul_overflow(n, size, &bytes))
-		bytes = SIZE_MAX;
-	EARLY_BIRTH(HT_REC_CALLOC, bytes, 0, ht_real.calloc(n, size), 16);
+	/* arena memory is fresh .bss: zero */
+	EARLY_BIRTH(HT_REC_CALLOC, product(n, size), 0, ht_real.calloc(n, size), 16);
 }
 
-static NOTED void *calloc_noted(size_t n, size_t size, size_t bytes)
+static JUMPED_TO void *calloc_noted(size_t n, size_t size)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	void *p = ht_real.calloc(n, size);
-	birth(HT_REC_CALLOC, p, bytes, 0, &from);
+	birth(HT_REC_CALLOC, p, product(n, size), 0, &from);
 	return p;
+}
+
+static JUMPED_TO void *calloc_drawn(size_t n, size_t size)
+{
+	return ht_sample_passes(product(n, size)) ? ht_real.calloc(n, size) : calloc_noted(n, size);
 }
 
 HT_EXPORT void *calloc(size_t n, size_t size)
 {
-	size_t bytes;
-	if (HT_UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
-		bytes = SIZE_MAX;
-	ENTRY(bytes, calloc_early(n, size), ht_real.calloc(n, size));
-	return calloc_noted(n, size, bytes);
+	if (ht_state == HT_READY)
+		return calloc_noted(n, size);
+	if (HT_UNLIKELY(ht_state != HT_SAMPLING))
+		return calloc_early(n, size);
+	return HT_LIKELY(ht_sample_misses(product(n, size))) ? ht_real.calloc(n, size) : calloc_drawn(n, size);
 }
 
 #define ALIGNED(name, align, size, call, params)                                \
@@ -250,20 +267,30 @@ HT_INLINE unsigned death_gate(const void *p, uint64_t pc)
 	return p && HT_LIKELY(p != ht_self.deleting) ? 0 : 1;
 }
 
-static NOTED void free_noted(void *p)
+static JUMPED_TO void free_noted(void *p)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	death(HT_REC_FREE, p, &from);
 	ht_real.free(p);
 }
 
-HT_EXPORT void free(void *p)
+static JUMPED_TO void free_rare(void *p)
 {
 	unsigned gate = death_gate(p, (uint64_t)__builtin_return_address(0));
-	if (HT_LIKELY(gate == 0))
+	if (gate == 0)
 		free_noted(p);
 	else if (gate != 2)
 		ht_real.free(p);
+}
+
+HT_EXPORT void free(void *p)
+{
+	if (ht_state == HT_READY && p && HT_LIKELY(!ht_arena_owns(p) && p != ht_self.deleting))
+		free_noted(p);
+	else if (ht_state == HT_SAMPLING && HT_LIKELY(!ht_sample_maybe(p))) /* so it is not of the arena, either */
+		ht_real.free(p);
+	else
+		free_rare(p);
 }
 
 HT_EXPORT void cfree(void *p);
@@ -393,7 +420,7 @@ static HT_COLD void realloc_null(void *p, size_t size, bool noted, const struct 
 	errno = e;
 }
 
-static NOTED void *realloc_noted(void *p, size_t size, bool dies, bool is_born)
+static JUMPED_TO void *realloc_noted(void *p, size_t size, bool dies, bool is_born)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	uint32_t losses = losses_now();
@@ -407,18 +434,21 @@ static NOTED void *realloc_noted(void *p, size_t size, bool dies, bool is_born)
 	return q;
 }
 
+static JUMPED_TO void *realloc_rare(void *p, size_t size)
+{
+	if (ht_arena_owns(p))
+		return realloc_arena(p, size);
+	if (ht_state != HT_SAMPLING)
+		return realloc_early(p, size, (uint64_t)__builtin_return_address(0));
+	bool dies = ht_sample_dies(p), is_born = !ht_sample_passes(size);
+	return dies || is_born ? realloc_noted(p, size, dies, is_born) : ht_real.realloc(p, size);
+}
+
 HT_EXPORT void *realloc(void *p, size_t size)
 {
-	bool dies = p != NULL, is_born = true;
-	if (HT_UNLIKELY(ht_state != HT_READY || ht_arena_owns(p))) {
-		if (ht_arena_owns(p))
-			return realloc_arena(p, size);
-		if (ht_state != HT_SAMPLING)
-			return realloc_early(p, size, (uint64_t)__builtin_return_address(0));
-		dies = ht_sample_dies(p);
-		is_born = !ht_sample_passes(size);
-		if (HT_LIKELY(!dies && !is_born))
-			return ht_real.realloc(p, size);
-	}
-	return realloc_noted(p, size, dies, is_born);
+	if (ht_state == HT_READY && HT_LIKELY(!ht_arena_owns(p)))
+		return realloc_noted(p, size, p != NULL, true);
+	if (ht_state == HT_SAMPLING && HT_LIKELY(!ht_sample_maybe(p) && ht_sample_misses(size)))
+		return ht_real.realloc(p, size);
+	return realloc_rare(p, size);
 }

@@ -14,7 +14,6 @@
 #define NAME_MAX_BYTES 255u
 #define MESSAGE_MAX_BYTES 1023u
 
-static uint32_t pauses;	    /* depth */
 static uint32_t task_count; /* numbers given */
 
 struct words { /* a string, measured and named */
@@ -151,28 +150,30 @@ static void mark(const char *name)
 	say(&n, &w, NULL, &from);
 }
 
-/* The bit is set after the pause is in the ring, and cleared before its end is: no birth stands inside. */
+/* Adds `change` to the depth of pauses unless it is at `bound` already. What it was before. */
+static uint32_t pause_depth(uint32_t change, uint32_t bound)
+{
+	uint32_t options = HT_LOAD_RELAXED(&ht_process.options);
+	while ((options & HT_OPT_PAUSED) != bound && !ht_cas_u32(&ht_process.options, options, options + change))
+		options = HT_LOAD_RELAXED(&ht_process.options);
+	return options & HT_OPT_PAUSED;
+}
+
+/* Other threads' births may stand beside these events a moment too early or too late; a thread's own do not. */
 static void pause_births(void)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
-	if (__atomic_fetch_add(&pauses, 1, __ATOMIC_ACQ_REL))
-		return;
 	struct ht_note n = {.op = HT_REC_PAUSE, .flags = STAMPED | HT_REC_STACK, .extra = 1};
-	say(&n, NULL, NULL, &from);
-	__atomic_fetch_or(&ht_process.options, HT_OPT_PAUSED, __ATOMIC_RELEASE);
+	if (!pause_depth(HT_OPT_PAUSE, HT_OPT_PAUSED))
+		say(&n, NULL, NULL, &from);
 }
 
 static void resume_births(void)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
-	uint32_t depth = HT_LOAD_RELAXED(&pauses);
-	while (depth && !ht_cas_u32(&pauses, depth, depth - 1))
-		depth = HT_LOAD_RELAXED(&pauses);
-	if (depth != 1)
-		return;
-	__atomic_fetch_and(&ht_process.options, ~HT_OPT_PAUSED, __ATOMIC_RELEASE);
 	struct ht_note n = {.op = HT_REC_PAUSE, .flags = STAMPED | HT_REC_STACK};
-	say(&n, NULL, NULL, &from);
+	if (pause_depth(-HT_OPT_PAUSE, 0) == HT_OPT_PAUSE)
+		say(&n, NULL, NULL, &from);
 }
 
 static int recording(void)

@@ -20,6 +20,7 @@ void *ht_arena_alloc(size_t align, size_t n)
 		return NULL;
 	uintptr_t p = ((uintptr_t)ht_arena + at + 16 + align - 1) & ~(uintptr_t)(align - 1);
 	((uint64_t *)p)[-2] = n;
+	ht_sample_suspect((void *)p);
 	return (void *)p;
 }
 

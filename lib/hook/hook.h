@@ -19,8 +19,11 @@
 #include "sampler.h"
 #include "unwinder.h"
 
+/* All of it is this object's own: no reference goes through the GOT. */
+#pragma GCC visibility push(hidden)
+
 enum ht_state { HT_READY = 0, HT_SAMPLING = 1, HT_START = 2, HT_OFF = 3 };
-extern uint32_t ht_state; /* tested first by every hook; hidden, PC-relative */
+extern uint32_t ht_state; /* tested first by every hook; PC-relative */
 HT_INLINE bool ht_recording(void)
 {
 	return ht_state <= HT_SAMPLING;
@@ -29,7 +32,10 @@ HT_INLINE bool ht_recording(void)
 #define HT_GATE_OPEN 1
 #define HT_TICK_NEVER (1ull << 32) /* no tick of the segment equals it */
 #define HT_TOLD 64
-#define HT_OPT_PAUSED (1u << 31) /* in ht_process.options alone: births are not noted, by heaptide_pause */
+/* In ht_process.options alone: how deep heaptide_pause nests; births are not noted unless it is 0. One word with what tests it,
+ * so that no thread sees a pause of its own as not yet begun. */
+#define HT_OPT_PAUSED (0x3ffu << 20)
+#define HT_OPT_PAUSE (1u << 20)
 #define HT_OPT_SAMPLED (1u << 30) /* there alone, too: births and deaths come from the sample */
 #define HT_THREAD_MAGIC 0x6864616572687468ull
 
@@ -65,7 +71,7 @@ struct ht_self { /* all the thread-local storage there is */
 	uint32_t stack_kib;	/* size of this thread's stack, 0 = not known */
 	uint32_t waited_ms;	/* for a slot, so far */
 };
-extern __thread struct ht_self ht_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern __thread struct ht_self ht_self __attribute__((tls_model("initial-exec")));
 
 struct ht_process {
 	struct ht_segment *seg;
@@ -145,7 +151,6 @@ void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address, boo
 void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c);
 bool ht_note_module(void *thread, const struct ht_cfi_module *m);
 void ht_note_name(struct ht_thread *t, const char *name);
-uint64_t ht_clock(void);
 
 /* cold.c: a thread for an event whose fast test failed: NULL when the event is lost or inner (counted). On
  * success the gate is held (t->nested tells which way), to be given back by ht_leave. */
@@ -189,4 +194,5 @@ void ht_event_cold(const struct ht_note *n, const struct ht_unwind_state *from);
 struct ht_thread *ht_claim(bool forked);
 bool ht_claim_handler(struct ht_thread *t);
 
+#pragma GCC visibility pop
 #endif

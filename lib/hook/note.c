@@ -22,11 +22,6 @@ HT_INLINE uint64_t clock_now(void)
 	return HT_UNLIKELY(ht_process.options & HT_OPT_NO_TSC) ? ht_clock_slow() : ht_clock_ticks();
 }
 
-uint64_t ht_clock(void)
-{
-	return clock_now();
-}
-
 /* A frame as ring.h packs it; `bad` collects what does not fit. */
 HT_INLINE uint64_t pack(uint64_t pc, uint64_t guess, uint64_t delta, uint64_t *bad)
 {

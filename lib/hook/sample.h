@@ -15,6 +15,12 @@ HT_INLINE bool ht_sample_passes(uint64_t size)
 	return HT_LIKELY(!ht_sampler_hit(&ht_self.sampler, bytes)) || ht_sample_draw(bytes);
 }
 
+/* True: surely not in the sample, and told. Else nothing has happened: ht_sample_passes is to be asked. */
+HT_INLINE bool ht_sample_misses(uint64_t size)
+{
+	return size && !ht_sampler_hit(&ht_self.sampler, size);
+}
+
 /* Was this block, which is about to die, in the sample? It no longer is. */
 HT_INLINE bool ht_sample_dies(const void *p)
 {

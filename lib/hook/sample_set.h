@@ -29,6 +29,12 @@ HT_INLINE bool ht_sample_maybe(const void *p)
 	return HT_LOAD_RELAXED(&ht_sample_filter[ht_sample_hash(p) >> (64 - HT_SAMPLE_FILTER_BITS)]) != 0;
 }
 
+/* From here on there is a maybe about this address: an entry has to look twice at it. */
+HT_INLINE void ht_sample_suspect(const void *p)
+{
+	HT_STORE_RELAXED(&ht_sample_filter[ht_sample_hash(p) >> (64 - HT_SAMPLE_FILTER_BITS)], 255);
+}
+
 bool ht_sample_add(const void *p);    /* false: no room. An address that is there already stays there once */
 bool ht_sample_remove(const void *p); /* true: it was there */
 

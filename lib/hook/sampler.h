@@ -71,10 +71,10 @@ HT_INLINE uint64_t ht_sampler_bytes(uint64_t size)
 /* The whole of it for nearly every allocation: false, no point falls into these bytes. */
 HT_INLINE bool ht_sampler_hit(struct ht_sampler *s, uint64_t bytes)
 {
-	uint64_t left = s->left;
-	if (HT_UNLIKELY(left < bytes))
+	uint64_t left;
+	if (HT_UNLIKELY(__builtin_sub_overflow(s->left, bytes, &left)))
 		return true;
-	s->left = left - bytes;
+	s->left = left;
 	return false;
 }
 

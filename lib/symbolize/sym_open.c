@@ -114,12 +114,6 @@ static void try_build_id(struct search *s, const struct sym_question *q)
 	ht_buf_release(&b);
 }
 
-__attribute__((noinline, returns_nonnull)) static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return path + (slash ? slash - path + 1 : 0);
-}
-
 /* Formats one path and tries it: below root, or in every debug directory for a NULL root. */
 __attribute__((format(printf, 3, 4))) static void try_format(struct search *s, const char *root, const char *fmt, ...)
 {
@@ -138,7 +132,7 @@ __attribute__((format(printf, 3, 4))) static void try_format(struct search *s, c
 
 static void search_for(struct search *s, const char *module, const struct sym_question *q)
 {
-	const char *root = root_of(s), *base = last_part(module), *name = q->name;
+	const char *root = root_of(s), *base = ht_base_name(module), *name = q->name;
 	int folder = base > module ? (int)(base - module - 1) : 1;
 	const char *in = base > module ? module : ".";
 	switch (q->which) {
@@ -150,7 +144,7 @@ static void search_for(struct search *s, const char *module, const struct sym_qu
 		}
 		return;
 	case SYM_FILE_LINK:
-		name = last_part(name);
+		name = ht_base_name(name);
 		try_format(s, root, "%.*s/%s", folder, in, name);
 		try_format(s, root, "%.*s/.debug/%s", folder, in, name);
 		try_format(s, NULL, "%.*s/%s", folder, in, name);
@@ -172,9 +166,9 @@ static void search_for(struct search *s, const char *module, const struct sym_qu
 		return;
 	case SYM_FILE_LOOSE:
 		try_path(s, root, name);
-		try_format(s, root, "%.*s/%s", folder, in, last_part(name));
+		try_format(s, root, "%.*s/%s", folder, in, ht_base_name(name));
 		try_format(s, NULL, "%s", name);
-		try_format(s, NULL, "%s", last_part(name));
+		try_format(s, NULL, "%s", ht_base_name(name));
 		return;
 	}
 }

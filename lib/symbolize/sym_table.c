@@ -235,9 +235,3 @@ const struct sym_function *sym_table_find(const struct sym_table *t, uint64_t ad
 	}
 	return best;
 }
-
-void sym_table_release(struct sym_table *t)
-{
-	free(t->functions);
-	*t = (struct sym_table){ 0 };
-}

@@ -32,7 +32,6 @@ void sym_table_sort(struct sym_table *t);
 /* linkage and bare are the names to prefer, either may be NULL. NULL when nothing covers address. */
 const struct sym_function *sym_table_find(const struct sym_table *t, uint64_t address, const char *linkage,
 					  const char *bare);
-void sym_table_release(struct sym_table *t);
 
 /*
  * The length of name without its clone suffix (".isra.0", ".part.1.cold", ".constprop.0",

@@ -41,7 +41,7 @@ struct ht_row_table {
 	uint64_t *entries;
 	uint64_t mask;
 };
-extern struct ht_row_table ht_rows;
+extern struct ht_row_table ht_rows __attribute__((visibility("hidden")));
 extern struct ht_unwind_config ht_unwind_settings;
 
 /* Cold: asks cfi and fills the cache. */

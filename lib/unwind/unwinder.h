@@ -106,7 +106,7 @@ void ht_unwind_init(const struct ht_unwind_config *c);
 void ht_unwind_second_object(uintptr_t low, uintptr_t high);
 /* Forgets all rows: something was unloaded. Threads compare their generation. */
 void ht_unwind_flush(void);
-extern uint32_t ht_unwind_generation;
+extern uint32_t ht_unwind_generation __attribute__((visibility("hidden")));
 
 /* The stack of the caller whose state is *from, into u's cache. ctx goes to on_module. */
 void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out);

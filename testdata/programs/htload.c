@@ -391,8 +391,11 @@ static void mark(struct worker *w, size_t size)
 /* --- threads, checkpoints, children
  * --------------------------------------------------------------- */
 
-/* Times in a trace are true within a tick of the recorder; the sleeps keep the mark away from the others'
- * work. */
+#define ANCHOR_SIZE 61
+static void *anchors[1024]; /* of each thread, while it waits at a checkpoint */
+
+/* A free may stand in the trace up to its thread's next allocation, or for a tick: so each thread allocates a block before it
+ * waits. The sleeps keep what follows away from it. */
 static void take_checkpoint(struct worker *w)
 {
 	uint64_t n = atomic_load(&ledger->checkpoints);
@@ -405,6 +408,13 @@ static void take_checkpoint(struct worker *w)
 		c->blocks++;
 		c->bytes += slots[i].size;
 		c->hash += ledger_hash((uintptr_t)slots[i].block, slots[i].size);
+	}
+	for (unsigned i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++) {
+		if (!anchors[i])
+			continue;
+		c->blocks++;
+		c->bytes += ANCHOR_SIZE;
+		c->hash += ledger_hash((uintptr_t)anchors[i], ANCHOR_SIZE);
 	}
 	mark(w, LEDGER_MARK_CHECKPOINT);
 	atomic_store(&ledger->checkpoints, n + 1);
@@ -421,10 +431,15 @@ static void work(struct worker *w, bool checkpoints)
 	for (uint64_t i = 1; endless || i <= w->calls; i++) {
 		descend(w, (unsigned)draw(w, 24));
 		if (every && i % every == 0) {
+			errno = 77;
+			anchors[w->index] = call_malloc(w, ANCHOR_SIZE, false);
 			pthread_barrier_wait(&barrier);
 			if (w->index == 0)
 				take_checkpoint(w);
 			pthread_barrier_wait(&barrier);
+			errno = 77;
+			call_free(w, anchors[w->index], ANCHOR_SIZE);
+			anchors[w->index] = NULL;
 		}
 	}
 	mark(w, LEDGER_MARK_END);

@@ -104,6 +104,20 @@ status_of "$heaptide" check new.tide 2>err
 same "no rule: status" 2 "$status"
 status_of "$heaptide" check --max-allocs='(=5' new.tide 2>err
 same "no regular expression: status" 2 "$status"
+printf 'total allocs 5\0 6\n' >budget
+status_of "$heaptide" check --budget budget new.tide 2>err
+same "a zero byte: status" 2 "$status"
+grep -q '^heaptide: budget:1:15: a zero byte' err || fail "a zero byte: $(cat err)"
+cp old.tide kept.tide
+status_of "$heaptide" check --baseline old.tide --junit old.tide new.tide >/dev/null 2>err
+same "--junit over the baseline: status" 2 "$status"
+cmp old.tide kept.tide
+record s.tide --sample=512 -- old/shop 100 >/dev/null
+status_of "$heaptide" check --max-temporary=5 s.tide >out 2>err
+same "what samples do not tell: status" 2 "$status"
+status_of "$heaptide" check --baseline s.tide s.tide >out 2>err
+same "a sampled trace against itself: status" 0 "$status"
+grep -q 'are estimates' err || fail "estimates are not said: $(cat err)"
 status_of "$heaptide" check --tolerance=5 new.tide 2>err
 same "tolerance alone: status" 2 "$status"
 echo "check: $cases budgets judged"

@@ -40,12 +40,32 @@ done
 grep -q 'no change' text || fail "no change is not said: $(cat text)"
 grep -q 'cannot tell news from noise' text || fail "one run a side: noise is not said to be unknown"
 
+# C++: templates, lambdas, an anonymous namespace, recursion. What another compiler or level inlines or tail-calls is paired.
+for made in g++-2 g++-3 g++-0 clang++-2; do
+	mkdir -p "$made"
+	${made%-*} -g -O"${made#*-}" -o "$made/shapes" "$HT_SOURCE/testdata/programs/compare/shapes.cc"
+	record "$made.tide" -- "$made/shapes" >/dev/null
+	sound "$made.tide" 1000
+	for by in function line stack; do
+		same "shapes, $made by $by: neither new nor gone, no number changed" "" \
+			"$("$heaptide" diff --json --by=$by g++-2.tide "$made.tide" | jq -c '.rows[] | select(.delta.allocs != 0 or .delta.bytes != 0 or (.status | IN("same", "renamed") | not))')"
+	done
+done
+
 # Planted: one more allocation for each node: 5,000, temporary ones of 9 bytes.
 sed 's|n->name = dup_name(s);|&\n\tkeep = malloc(9); free(keep);|' "$source" >planted.c
 build planted planted.c -O2
 same "planted" '["grew","make_node",5000,10000,5000,45000]' \
 	"$("$heaptide" diff --json base.tide planted.tide | jq -c '.rows[0] | [.status, .function, .old.allocs, .new.allocs, .delta.allocs, .delta.bytes]')"
 same "planted: rows that changed" 1 "$(rows allocs function base planted | wc -l)"
+line=$(grep -n 'keep = malloc(9)' planted.c | cut -d: -f1)
+for n in 1 3; do # more lines above, within the function: none of them takes another's place
+	sed "s|^\tstruct node \*n = malloc(sizeof(\*n));|$(printf '\\n%.0s' $(seq $n))&|" planted.c >shifted.c
+	build shifted shifted.c -O2
+	same "planted by line, $n lines above" "[\"new\",\"make_node\",$((line + n)),5000]" \
+		"$("$heaptide" diff --json --by=line base.tide shifted.tide | jq -c '.rows[] | select(.status != "same") | [.status, .function, .line, .delta.allocs]')"
+done
+"$heaptide" diff --by=line base.tide shifted.tide | grep -q "^new .*make_node.*shifted.c:$((line + 3))\$" || fail "the line is not shown"
 same "the total" 5000 "$("$heaptide" diff --json base.tide planted.tide | jq '.delta.allocs')"
 same "rows add up" 5000 "$("$heaptide" diff --json base.tide planted.tide | jq '[.rows[].delta.allocs] | add')"
 same "and back" '["shrank",-5000]' "$("$heaptide" diff --json planted.tide base.tide | jq -c '.rows[0] | [.status, .delta.allocs]')"
@@ -59,6 +79,8 @@ same "was" '"index_names" "dup_name" ' "$("$heaptide" diff --json base.tide rena
 for by in line stack; do
 	same "renamed by $by: neither new nor gone" "" "$(rows allocs $by base renamed | grep -v renamed || true)"
 done
+
+"$heaptide" diff base.tide renamed.tide | grep -q '^build_index was index_names: callers agree to 100 %' || fail "the evidence is not shown"
 
 # A helper split out of a function, and the other way: a function that vanished into its caller.
 sed 's|^__attribute__((noinline)) struct node \*make_node|__attribute__((noinline)) struct node *new_node(void);\n__attribute__((noinline)) struct node *new_node(void)\n{\n\tstruct node *n = malloc(sizeof(*n));\n\tn->name = NULL;\n\treturn n;\n}\n&|; s|struct node \*n = malloc(sizeof(\*n));$|struct node *n = new_node();|' "$source" >split.c
@@ -109,6 +131,11 @@ same "p" true "$(jq '[.rows[] | select(.noise == false) | .p < 0.05 and .ci.low 
 status_of "$heaptide" diff --fail-on 'allocs>0' --old runs/old?.tide --new runs/new?.tide >/dev/null
 same "--fail-on within noise: status" 0 "$status"
 
+status_of "$heaptide" diff --fail-on 'bytes>0' --fail-on 'dup_*:temporary>0' --old runs/old?.tide --new runs/new?.tide >/dev/null
+same "--fail-on within noise, of other metrics: status" 0 "$status"
+status_of "$heaptide" diff --fail-on 'bytes>50%' --old runs/old?.tide --new runs/much?.tide >/dev/null
+same "--fail-on beyond noise, of another metric: status" 1 "$status"
+
 # Per second, per region.
 record r1.tide -- "$programs/annotate" 2 100 >/dev/null
 record r2.tide -- "$programs/annotate" 2 150 >/dev/null
@@ -125,6 +152,17 @@ grep -q 'different programs: shop in base.tide, annotate in r1.tide' err || fail
 record s.tide --sample=4K -- base/shop 100 >/dev/null
 "$heaptide" diff base.tide s.tide 2>err >/dev/null
 grep -q 's.tide is sampled, base.tide is exact' err || fail "sampled against exact: $(cat err)"
+same "temporary of samples" null "$("$heaptide" diff --json s.tide s.tide | jq .old.temporary)"
+status_of "$heaptide" diff --metric=temporary base.tide s.tide 2>err
+same "temporary of samples, asked for: status" 2 "$status"
+cp planted.tide kept.tide
+for option in -o --pprof --folded; do
+	status_of "$heaptide" diff $option planted.tide base.tide planted.tide >/dev/null 2>err
+	same "$option over a trace: status" 2 "$status"
+	cmp planted.tide kept.tide
+done
+status_of "$heaptide" diff base.tide planted.tide >/dev/full 2>err
+same "a full disk: status" 3 "$status"
 head -c 4000 planted.tide >cut.tide
 status_of "$heaptide" diff base.tide cut.tide 2>err >/dev/null
 same "truncated: status" 4 "$status"

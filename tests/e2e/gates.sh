@@ -51,6 +51,13 @@ newest=$(objdump -T "$hook" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
 [ "$(printf '%s\nGLIBC_2.28\n' "$newest" | sort -V | tail -1)" = GLIBC_2.28 ] ||
 	wrong "needs $newest: $(objdump -T "$hook" | awk -v v="$newest" 'index($0, v) { print $NF }' | tr '\n' ' ')"
 
+# The four that programs live on have no frame of their own: what they jump to finds the program's call in its own.
+for name in malloc calloc realloc free; do
+	objdump -d --no-show-raw-insn --disassemble=$name "$hook" | sed -n "/<$name>:/,\$p" >entry
+	[ "$(grep -c 'jmp' entry)" -ge 3 ] || wrong "$name: not found in the hook's text"
+	! grep -E '\<(call|push|ret)\>|%rsp' entry || wrong "$name has a frame of its own"
+done
+
 # Constructors and destructors: one and none. (An entry each of crt's frame_dummy and __do_global_dtors_aux.)
 size_of() {
 	local hex

@@ -70,12 +70,31 @@ views again
 alike before again
 back
 
-# Once more, now with what has changed: the record is replaced, not added to.
+# Once more: what is there stays, source lines too, and nothing is written that stands there already.
+before=$(stat -c %s t.tide)
 "$heaptide" symbolize t.tide >/dev/null
+"$heaptide" symbolize --sources t.tide >/dev/null
+same "bytes after symbolizing again" "$before" "$(stat -c %s t.tide)"
 sound t.tide 40000
+cp plain.tide t.tide
+"$heaptide" symbolize t.tide >/dev/null
 away
 same "without --sources" 1 "$("$heaptide" report --list=store_name t.tide | grep -c 'source not found')"
 back
+# Lines that have changed since do not replace those that ran.
+cp symbolized.tide t.tide
+cp -p sources/inlined.cc inlined.kept
+sed -i 's/take_bytes(320)/take_bytes(321)/' sources/inlined.cc
+touch -d '+1 hour' sources/inlined.cc
+"$heaptide" symbolize --sources t.tide >/dev/null
+"$heaptide" report --list=store_name t.tide | grep -q 'take_bytes(320)' || fail "changed lines took the place of those that ran"
+cp -p inlined.kept sources/inlined.cc
+# Where its result cannot be written, nothing is done.
+cp plain.tide t.tide
+status_of "$heaptide" symbolize -o t.tide t.tide 2>said
+same "symbolize onto its own trace" 2 "$status"
+cmp -s plain.tide t.tide || fail "symbolize wrote, and refused afterwards"
+cp symbolized.tide t.tide
 
 # record --symbolize does it at the end, and the status stays the target's.
 status_of "$heaptide" record -q --force --symbolize -o t.tide -- sh -c 'home/program; exit 7'

@@ -2,7 +2,7 @@
 # An allocator whose operator new does not call malloc (jemalloc, preloaded): every form of new and delete is
 # in the trace all the same; and without it, through libstdc++, exactly once.
 . "$(dirname "$0")/lib.sh"
-jemalloc=$(ldconfig -p | awk '/libjemalloc\.so\.2 / { print $NF; exit }')
+jemalloc=$(ldconfig -p | awk '/libjemalloc\.so\.2 / && !n++ { print $NF }')
 [ -n "$jemalloc" ] || fail "no libjemalloc.so.2"
 rounds=2000
 

@@ -83,7 +83,35 @@ same "an exact trace: sampled" null "$(info exact.tide .sampled)"
 status_of "$heaptide" report --metric=temporary s.tide >out 2>&1
 same "temporary of a sample" 2 "$status"
 
+# Every view says so, and how far off its numbers may be; so do info and record's last words.
+for view in summary sites tree callers list lifetimes threads modules sizes; do
+	"$heaptide" report --view=$view s.tide >out
+	grep -q '^sampled: one per 64.0 KB allocated, .* samples' out || fail "$view does not say that it is of a sample"
+	grep -q '±' out || fail "$view gives no errors"
+	"$heaptide" report --json --view=$view s.tide | jq -e '.totals.sampled.samples > 100 and (.rows | length > 0 and all(.allocs_stderr >= 0))' \
+		>/dev/null || fail "$view: no errors in JSON"
+done
+"$heaptide" report --json --by=stack s.tide | jq -e 'any(.rows[]; .own_peak_bytes_stderr > 0) and all(.rows[]; .own_peak_bytes_stderr != null)' \
+	>/dev/null || fail "own peaks without errors"
+"$heaptide" info s.tide >out
+grep -q '^sampled: one per' out && grep -q '^allocations .* ±' out || fail "info does not say that it is of a sample"
+[ "$(info s.tide '.images[0] | .allocations_stderr > 0 and .own_peak_live_bytes_stderr >= 0')" = true ] || fail "info: images without errors"
+"$heaptide" record --force -o said.tide --sample=64K -- "$sampled" sites 2>said >/dev/null
+grep -q '^  sampled: one per 64.0 KB allocated, .*allocations ±.*, peak ±.*, not freed ±' said || fail "record does not say that it sampled"
+
+# What was freed, by how long it lived and by whom, is scaled, too.
+"$heaptide" report --json --view=lifetimes --by=function t.tide | jq -e '[.rows[] | select(.seen_to_die > 0)] | length > 0 and
+	all(.seen_to_die <= .frees + 1 and .seen_to_die >= 0.98 * .frees - 2)' >/dev/null || fail "lifetimes are not scaled as frees are"
+"$heaptide" report --json --view=threads t.tide | jq -e '([.rows[].freed_foreign] | add) as $n | .totals.cross_thread_frees as $c |
+	$n > 1000 and ($n - $c | fabs) <= (.rows | length)' >/dev/null || fail "frees of others' blocks are not scaled"
+
 # Exports are scaled: a folded profile adds up to the report's total, with and without labels in pprof.
 total=$("$heaptide" report --json s.tide | jq .totals.allocated_bytes)
 "$heaptide" export --format=folded --profile=allocs s.tide | awk -v want="$total" '{ n += $NF }
 	END { if (n > want + 1000 || n < want - 1000) exit 1 }' || fail "the exported bytes are not $total"
+"$heaptide" export --format=pprof -o s.pb.gz s.tide
+zcat s.pb.gz >s.pb
+grep -aq 'sampled: one per 65536 bytes' s.pb || fail "the profile does not say that it is of a sample"
+if command -v go >/dev/null; then
+	HOME=$work PPROF_TMPDIR=$work go tool pprof -symbolize=none -raw s.pb.gz 2>/dev/null | grep -q '^Period: 65536$' || fail "the profile's period is not the rate"
+fi

@@ -14,9 +14,9 @@ done
 rows=3000
 mkdir planted
 cp 7.0.0/sqlite3.h planted
-# One allocation more for each row that is inserted: 24 bytes, freed at once.
+# One allocation more for each row that is inserted: 24 bytes, and 8 for the library's own header; freed at once.
 sed '/^SQLITE_API int sqlite3_bind_int64(/,/^}/ s/  int rc;/  int rc;\n  sqlite3_free(sqlite3_malloc(24));/' 7.0.0/sqlite3.c >planted/sqlite3.c
-same "lines that were planted" 1 "$(diff 7.0.0/sqlite3.c planted/sqlite3.c | grep -c '^>')"
+same "lines that were planted" 1 "$(grep -c '^  sqlite3_free(sqlite3_malloc(24));' planted/sqlite3.c)"
 
 # build NAME FOLDER FLAG...
 build() {
@@ -56,7 +56,7 @@ adds_up() {
 
 for metric in allocs bytes temporary; do
 	for by in function line stack; do
-		same "planted: $metric by $by" '["new","sqlite3_bind_int64",'$rows','$((24 * rows))']' "$(changed $metric $by base planted)"
+		same "planted: $metric by $by" '["new","sqlite3_bind_int64",'$rows','$((32 * rows))']' "$(changed $metric $by base planted)"
 	done
 done
 same "planted, without knowing the wrappers" "[\"grew\",$rows]" \

@@ -98,3 +98,39 @@ for view in summary sites tree callers list sizes lifetimes threads modules; do
 done
 "$heaptide" info --csv t.tide | head -1 | grep -q '^pid,argv0,start_ns' || fail "info as CSV"
 "$heaptide" report t.tide | grep -q 'RSS  [▁▂▃▄▅▆▇█]' || fail "no curve of RSS in the summary"
+
+# --- what contradicts itself, and what nothing matches --------------------------------------------------
+refused() {
+	status_of "$heaptide" report "${@:1:$#-1}" t.tide >out 2>said
+	same "report ${*:1:$#-1}" 2 "$status"
+	one_line said "${@: -1}"
+}
+refused --min-size=10 --max-size=5 'min-size.*max-size'
+refused --from=40% --to=10% 'from.*to'
+refused --view=sizes --by=line 'by.*sizes'
+refused --view=tree --list=x 'list.*tree'
+refused --focus='(' 'focus'
+"$heaptide" report --region=nosuch t.tide 2>&1 >/dev/null | grep -q 'nothing in this trace matches' || fail "no word of a region that is not there"
+"$heaptide" report --focus=burn t.tide | grep -q '^--focus choose' || fail "the summary does not say that its rows are filtered"
+"$heaptide" report --view=tree --focus=nosuch t.tide | grep -q 'nothing matches' || fail "an empty tree"
+same "sizes -n 2" 2 "$("$heaptide" report --json --view=sizes -n 2 t.tide | jq '.rows | length')"
+same "sizes: cut" "$(json --view=sizes '(.rows | length) - 2')" "$("$heaptide" report --json --view=sizes -n 2 t.tide | jq .truncated_rows)"
+for view in summary sites tree callers list sizes lifetimes threads modules; do
+	for shape in --json --csv --at=peak; do
+		"$heaptide" report $shape --view=$view --thread=nosuch t.tide >out 2>said || fail "$view of nothing: status $?"
+		one_line said 'nothing in this trace matches'
+		[ $shape != --json ] || same "$view of nothing" 0 "$(jq '.rows | length' out)"
+	done
+done
+for format in pprof folded speedscope dhat massif gperftools csv; do
+	"$heaptide" export --format=$format --thread=nosuch -o out t.tide 2>said || fail "$format of nothing: status $?"
+done
+
+# --- data has all rows, text has a screenful ------------------------------------------------------------
+record many.tide -- bash -c 'for i in {1..50}; do (:); done'
+seen many.tide 1000
+threads=$(info many.tide .threads)
+[ "$threads" -ge 50 ] || fail "only $threads threads were seen"
+same "threads in JSON" "$threads" "$("$heaptide" report --json --view=threads many.tide | jq '.rows | length')"
+same "threads in CSV" $((threads + 1)) "$("$heaptide" report --csv --view=threads many.tide | wc -l)"
+"$heaptide" report --view=threads many.tide | grep -q "^and $((threads - 40)) more threads" || fail "threads in text: $("$heaptide" report --view=threads many.tide | tail -1)"

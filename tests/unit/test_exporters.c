@@ -181,7 +181,7 @@ static void says_what_failed(void **state)
 		int fd = memfd_create("closed", 0);
 		close(fd);
 		assert_int_equal(all[i]->write_profile(&profile, 1, fd, &d), HT_ERR_SYSTEM);
-		assert_string_equal(d.text, "write: Bad file descriptor");
+		assert_string_equal(d.text, "cannot be written: Bad file descriptor");
 	}
 }
 

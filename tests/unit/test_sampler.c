@@ -63,7 +63,14 @@ static const uint32_t site_calls[SITES] = {400000, 250000, 200000, 100000, 10000
 
 struct estimate {
 	double objects, bytes, objects_var, bytes_var;
+	double left, left_var; /* bytes of those that stays_on */
 };
+
+/* Which blocks are live at the end, or at any other instant: whatever that depends on, it is not the choice. */
+static bool stays_on(size_t i)
+{
+	return i % 3 == 0;
+}
 
 static void one_run(uint64_t seed, uint64_t rate, const uint8_t *order, size_t count, struct estimate *e)
 {
@@ -78,6 +85,8 @@ static void one_run(uint64_t seed, uint64_t rate, const uint8_t *order, size_t c
 		e[k].bytes += y / p;
 		e[k].objects_var += v;
 		e[k].bytes_var += v * y * y;
+		e[k].left += stays_on(i) ? y / p : 0;
+		e[k].left_var += stays_on(i) ? v * y * y : 0;
 	}
 }
 
@@ -91,8 +100,8 @@ static void unbiased(void **state)
 	enum { SEEDS = 200 };
 	const uint64_t rate = 4096;
 	size_t count = 0, covered = 0, intervals = 0;
-	double sum[SITES] = {0}, spread[SITES] = {0}, total_sum = 0, total = 0;
-	size_t total_covered = 0;
+	double sum[SITES] = {0}, spread[SITES] = {0}, left[SITES] = {0}, total_sum = 0, total = 0, left_sum = 0, left_total = 0;
+	size_t total_covered = 0, objects_covered = 0, left_covered = 0, left_intervals = 0;
 	(void)state;
 	for (unsigned k = 0; k < SITES; k++)
 		count += site_calls[k];
@@ -109,8 +118,12 @@ static void unbiased(void **state)
 		order[i - 1] = order[j];
 		order[j] = other;
 	}
+	for (size_t i = 0; i < count; i++)
+		left[order[i]] += stays_on(i) ? (double)site_size[order[i]] : 0;
+	for (unsigned k = 0; k < SITES; k++)
+		left_total += left[k];
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		struct estimate e[SITES] = {{0, 0, 0, 0}};
+		struct estimate e[SITES] = {{0}};
 		double all = 0, all_var = 0;
 		one_run(seed, rate, order, count, e);
 		for (unsigned k = 0; k < SITES; k++) {
@@ -123,6 +136,12 @@ static void unbiased(void **state)
 			if (p * site_calls[k] >= 50) {
 				intervals++;
 				covered += covers(e[k].bytes, e[k].bytes_var, truth);
+				objects_covered += covers(e[k].objects, e[k].objects_var, site_calls[k]);
+			}
+			left_sum += e[k].left;
+			if (p * left[k] / (double)site_size[k] >= 50) {
+				left_intervals++;
+				left_covered += covers(e[k].left, e[k].left_var, left[k]);
 			}
 		}
 		total_sum += all;
@@ -143,6 +162,13 @@ static void unbiased(void **state)
 	assert_true(fabs(total_sum / SEEDS / total - 1) <= 0.005);
 	assert_true((double)covered >= 0.93 * (double)intervals && (double)covered <= 0.97 * (double)intervals);
 	assert_true(total_covered >= 0.90 * SEEDS);
+	print_message("calls: intervals cover %.1f %%; live: mean %+.3f %%, intervals cover %.1f %% of %zu\n",
+		      100.0 * (double)objects_covered / (double)intervals, 100 * (left_sum / SEEDS / left_total - 1),
+		      100.0 * (double)left_covered / (double)left_intervals, left_intervals);
+	assert_true((double)objects_covered >= 0.93 * (double)intervals && (double)objects_covered <= 0.97 * (double)intervals);
+	assert_true(fabs(left_sum / SEEDS / left_total - 1) <= 0.005);
+	assert_true(left_intervals > 1000);
+	assert_true((double)left_covered >= 0.93 * (double)left_intervals && (double)left_covered <= 0.97 * (double)left_intervals);
 }
 
 /* --- the set ------------------------------------------------------------------------------ */

@@ -137,11 +137,69 @@ static void test_many_violations(void **state)
 	close(fd);
 }
 
+/* What the writer counts as it goes: two images, a realloc taken back at the peak, an image's end. wrong: a lie of a size. */
+static void levels(uint64_t wrong, const char *says)
+{
+	const struct ht_event events[] = {
+		{.op = HT_OP_MALLOC, .stamped = true, .time = 1000, .size = 100, .address = 16},
+		{.op = HT_OP_MALLOC, .stamped = true, .time = 2000, .size = 50, .address = 32, .thread = 2},
+		{.op = HT_OP_REALLOC_FREE, .time = 2000, .seq = 0, .size = 100 + wrong},
+		{.op = HT_OP_REALLOC_UNDO, .stamped = true, .time = 3000},
+		{.op = HT_OP_MALLOC, .stamped = true, .time = 4000, .size = 7, .address = 48}, /* the peak: 157 */
+		{.op = HT_OP_IMAGE_END, .stamped = true, .time = 5000, .size = 50, .thread = 2},
+		{.op = HT_OP_MALLOC, .stamped = true, .time = 6000, .size = 50, .address = 64}, /* as high, but later */
+		{.op = HT_OP_FREE, .stamped = true, .time = 7000, .seq = 0, .size = 100 + wrong},
+	};
+	struct ht_trace_settings s = {.time_unit_ns = 1000, .addresses = true, .sized_ends = true};
+	struct ht_trace_totals totals = {0};
+	struct ht_diag d;
+	struct ht_trace *t;
+	struct lines lines = {"", 0};
+	uint64_t violations;
+	bool footer;
+	int fd = model_file("", 0);
+	struct ht_trace_writer *w = ht_trace_writer_new(fd, &s, &d);
+	struct ht_image image = {.end_ns = UINT64_MAX};
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ht_thread_info thread = {.image = i / 2};
+		if (i != 1)
+			ht_trace_writer_image(w, &image);
+		ht_trace_writer_thread(w, &thread);
+	}
+	for (size_t i = 0; i < HT_ARRAY_SIZE(events); i++) {
+		struct ht_event e = events[i];
+		ht_trace_writer_event(w, &e);
+	}
+	assert_int_equal(ht_trace_writer_finish(w, &totals, 0, &d), 0);
+	assert_int_equal(model_reopen(&t, fd, &d), 0);
+	assert_memory_equal(ht_trace_totals(t, &footer), &totals, sizeof(totals));
+	assert_true(footer && totals.levels_known);
+	assert_int_equal(totals.left_blocks, 3);
+	if (!wrong) {
+		assert_int_equal(totals.peak_bytes, 157);
+		assert_int_equal(totals.peak_ns, 4000);
+		assert_int_equal(totals.left_bytes, 107);
+	}
+	assert_int_equal(ht_trace_verify(t, keep, &lines, 5, &violations), says ? HT_ERR_DAMAGED : 0);
+	if (says && !strstr(lines.first, says))
+		fail_msg("first: '%s'", lines.first);
+	ht_trace_close(t);
+	close(fd);
+}
+
+static void test_levels(void **state)
+{
+	(void)state;
+	levels(0, NULL);
+	levels(1, "bytes left");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_many_violations),
+		cmocka_unit_test(test_levels),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
