@@ -29,6 +29,14 @@ static const void *at(const struct ht_image_code *m, uint64_t offset, uint64_t n
 	return m->data + offset;
 }
 
+static bool copy(const struct ht_image_code *m, uint64_t offset, void *to, size_t n)
+{
+	const void *from = at(m, offset, n);
+	if (from)
+		memcpy(to, from, n);
+	return from != NULL;
+}
+
 const uint8_t *ht_image_bytes(const struct ht_image_code *m, uint64_t vaddr, uint64_t n)
 {
 	for (size_t i = 0; i < m->segment_count; i++) {
@@ -43,15 +51,15 @@ static bool same_build_id(const struct ht_image_code *m, uint64_t offset, uint64
 {
 	uint64_t end = offset + size;
 	while (offset + sizeof(Elf64_Nhdr) <= end) {
-		const Elf64_Nhdr *note = at(m, offset, sizeof(*note));
-		if (!note)
+		Elf64_Nhdr note;
+		if (!copy(m, offset, &note, sizeof(note)))
 			return false;
-		uint64_t name = offset + sizeof(*note), desc = name + ((note->n_namesz + UINT64_C(3)) & ~UINT64_C(3));
+		uint64_t name = offset + sizeof(note), desc = name + ((note.n_namesz + UINT64_C(3)) & ~UINT64_C(3));
 		const char *text = at(m, name, 4);
-		const uint8_t *bytes = at(m, desc, note->n_descsz);
-		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && text && !memcmp(text, "GNU", 4))
-			return bytes && note->n_descsz == n && !memcmp(bytes, id, n);
-		offset = desc + ((note->n_descsz + UINT64_C(3)) & ~UINT64_C(3));
+		const uint8_t *bytes = at(m, desc, note.n_descsz);
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && text && !memcmp(text, "GNU", 4))
+			return bytes && note.n_descsz == n && !memcmp(bytes, id, n);
+		offset = desc + ((note.n_descsz + UINT64_C(3)) & ~UINT64_C(3));
 	}
 	return false;
 }
@@ -73,24 +81,24 @@ static int open_file(struct ht_image_code *m, const char *path)
 
 static bool read_headers(struct ht_image_code *m, const uint8_t *id, size_t n)
 {
-	const Elf64_Ehdr *e = at(m, 0, sizeof(*e));
+	Elf64_Ehdr e;
+	Elf64_Phdr p;
 	bool same = !n;
-	if (!e || memcmp(e->e_ident, ELFMAG, SELFMAG) || e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_machine != EM_X86_64 ||
-	    e->e_phentsize != sizeof(Elf64_Phdr))
+	if (!copy(m, 0, &e, sizeof(e)) || memcmp(e.e_ident, ELFMAG, SELFMAG) || e.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    e.e_machine != EM_X86_64 || e.e_phentsize != sizeof(Elf64_Phdr))
 		return false;
-	for (unsigned i = 0; i < e->e_phnum; i++) {
-		const Elf64_Phdr *p = at(m, e->e_phoff + i * sizeof(*p), sizeof(*p));
-		if (!p)
+	for (unsigned i = 0; i < e.e_phnum; i++) {
+		if (!copy(m, e.e_phoff + i * sizeof(p), &p, sizeof(p)))
 			return false;
-		if (p->p_type == PT_LOAD && m->segment_count < HT_ARRAY_SIZE(m->segments))
+		if (p.p_type == PT_LOAD && m->segment_count < HT_ARRAY_SIZE(m->segments))
 			m->segments[m->segment_count++] =
-				(struct ht_segment){p->p_vaddr, p->p_offset, p->p_filesz};
-		else if (p->p_type == PT_GNU_EH_FRAME)
-			m->eh_frame_hdr = p->p_vaddr;
-		else if (p->p_type == PT_DYNAMIC)
-			m->dynamic = p->p_vaddr, m->dynamic_size = p->p_filesz;
-		else if (p->p_type == PT_NOTE)
-			same |= same_build_id(m, p->p_offset, p->p_filesz, id, n);
+				(struct ht_segment){p.p_vaddr, p.p_offset, p.p_filesz};
+		else if (p.p_type == PT_GNU_EH_FRAME)
+			m->eh_frame_hdr = p.p_vaddr;
+		else if (p.p_type == PT_DYNAMIC)
+			m->dynamic = p.p_vaddr, m->dynamic_size = p.p_filesz;
+		else if (p.p_type == PT_NOTE)
+			same |= same_build_id(m, p.p_offset, p.p_filesz, id, n);
 	}
 	return same && m->eh_frame_hdr;
 }

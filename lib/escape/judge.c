@@ -27,7 +27,9 @@ struct ht_desk {
 	struct view birth, death;
 	uint32_t pivot;	 /* physical frames that may be there, minus one */
 	uint32_t common; /* of the pivot's frames (outermost first), how many are the same */
-	bool by_code, tail, same_pivot;
+	bool by_code, same_pivot;
+	bool tail;   /* the frame inside of the pivot is gone, and yet still being called */
+	bool unsure; /* it may be */
 };
 
 struct ht_desk *ht_desk_new(const struct ht_fates *f, struct ht_code *code)
@@ -134,24 +136,24 @@ static enum ht_code_answer went_on(struct ht_desk *b, uint32_t depth)
 		       : HT_CODE_UNKNOWN;
 }
 
-/* The function called at the pivot may have ended in a jump to the one that frees: then its frame is gone, and yet it
- * is still being called. */
-static bool may_be_tail(struct ht_desk *b)
+/* The function called at the pivot may have ended in a jump to the one that frees, or to free itself: then its frame is
+ * gone, and yet it is still being called. An indirect call may as well have gone to another function. */
+static bool is_tail(struct ht_desk *b)
 {
 	uint32_t next = b->pivot + 1;
+	bool free_itself = b->death.depth == next;
 	if (!b->same_pivot || next >= b->birth.depth)
 		return false;
-	if (b->death.depth > next && b->f->shapes.functions[b->f->stacks->location[b->birth.node_at[next]]] ==
-					     b->f->shapes.functions[b->f->stacks->location[b->death.node_at[next]]])
+	const uint32_t *function = b->f->shapes.functions, *location = b->f->stacks->location;
+	if (!free_itself && function[location[b->birth.node_at[next]]] == function[location[b->death.node_at[next]]])
 		return false;
-	if (!b->code)
-		return true;
-	if (ht_code_calls(b->code, point(b, b->birth.node_at[b->pivot]), point(b, b->birth.node_at[next])) == HT_CODE_NO)
-		return false;
-	if (b->death.depth > next &&
-	    ht_code_calls(b->code, point(b, b->birth.node_at[b->pivot]), point(b, b->death.node_at[next])) == HT_CODE_YES)
-		return false;
-	return ht_code_tail(b->code, point(b, b->birth.node_at[next])) != HT_CODE_NO;
+	enum ht_code_answer direct = HT_CODE_UNKNOWN, leaves = HT_CODE_UNKNOWN;
+	if (b->code) {
+		direct = ht_code_calls(b->code, point(b, b->birth.node_at[b->pivot]), point(b, b->birth.node_at[next]));
+		leaves = ht_code_tail(b->code, point(b, b->birth.node_at[next]));
+	}
+	b->unsure = direct != HT_CODE_NO && leaves != HT_CODE_NO;
+	return b->unsure && (direct == HT_CODE_YES || free_itself);
 }
 
 static enum ht_code_answer came_again(const struct ht_desk *b, uint32_t depth)
@@ -179,7 +181,7 @@ static void find_pivot(struct ht_desk *b)
 	heed_again(b);
 	b->same_pivot = b->f->stacks->location[b->birth.node_at[b->pivot]] ==
 			b->f->stacks->location[b->death.node_at[b->pivot]];
-	b->tail = may_be_tail(b);
+	b->tail = is_tail(b);
 	if (b->tail)
 		return;
 	for (uint32_t d = b->pivot + 1; d-- > 0;) {
@@ -322,7 +324,7 @@ static struct ht_judged compare(struct ht_desk *b)
 	outward = l->first + l->count - callsite->frame;
 	if (callsite_depth < b->pivot || (callsite_depth == b->pivot && outward <= b->common))
 		return may_stay(b);
-	struct ht_judged j = judged(HT_UPWARD, !b->by_code && !b->tail, HT_UNKNOWN_NOT);
+	struct ht_judged j = judged(HT_UPWARD, !b->by_code && !b->unsure, HT_UNKNOWN_NOT);
 	describe_left(b, &j.v);
 	return j;
 }
@@ -348,6 +350,6 @@ struct ht_judged ht_judge(struct ht_desk *b, const struct ht_fate *fate)
 		break;
 	}
 	b->fate = fate;
-	b->by_code = b->tail = b->same_pivot = false;
+	b->by_code = b->tail = b->unsure = b->same_pivot = false;
 	return compare(b);
 }

@@ -15,7 +15,7 @@ from collections import Counter
 
 from tidefile import Trace
 from totals import Account
-from wire import NotATrace, OPS
+from wire import NAMED, NotATrace, OPS, WITH_TEXT
 
 LOSSES = ("ring_full", "no_ring", "no_context", "nested", "early", "abandoned", "damaged", "full_disk",
           "after_close")
@@ -139,6 +139,11 @@ def info(trace):
     return out
 
 
+def quoted(data):
+    """A string on one line, as `heaptide dump` has it."""
+    return json.dumps(text(data), ensure_ascii=False)
+
+
 def dump(trace, out):
     """Writes the events as text, one a line."""
     write = out.write
@@ -164,6 +169,10 @@ def dump(trace, out):
             line += " unpaired"
         if event.flags & 64:
             line += " new_machine"
+        if event.op in NAMED:
+            line += f" text={quoted(trace.string(event.extra))}"
+        if event.op in WITH_TEXT and event.extra2:
+            line += f" text2={quoted(trace.string(event.extra2))}"
         write(line.rstrip() + "\n")
 
 

@@ -24,6 +24,8 @@ WITH_ADDRESS = frozenset({12, 13, 16, 17, 18, 19}) | UNASSIGNED
 WITH_SIZE = frozenset({15, 16, 17, 18, 19, 22}) | UNASSIGNED
 WITH_EXTRA = frozenset({3, 4, 16, 18, 19, 20, 21, 22, 23, 24, 26, 28, 29, 30}) | UNASSIGNED
 WITH_EXTRA2 = frozenset({18, 22, 23})
+NAMED = frozenset({20, 21, 23, 29})  # extra is the number of a string
+WITH_TEXT = frozenset({22, 23})  # extra2 is
 NAMED = frozenset({20, 21, 23, 29})
 
 Head = namedtuple("Head", "kind flags first_seq first_ns last_ns payload_hash sequence packed raw count births")

@@ -32,7 +32,7 @@ __attribute__((noinline)) static void *get(void)
 
 __attribute__((noinline)) static void put(void *p)
 {
-	if (pooled < POOL)
+	if (pooled + 1 <= POOL)
 		pool[pooled++] = p;
 	else
 		free(p);
