@@ -81,6 +81,7 @@ static void emit_head(struct ht_emitter *e, const struct ht_escape *x)
 	ht_emit_json(e, "complete", ht_bool(ht_fact_complete(t)));
 	ht_emit_json(e, "verdict", ht_string(ht_fact_verdict(t)));
 	ht_emit_json(e, "free_stacks", ht_bool(!x->no_free_stacks));
+	ht_emit_json(e, "sampled", ht_bool(ht_trace_settings(t)->sample_bytes > 0));
 	if (!x->verdicts)
 		return;
 	ht_emit_object(e, "blocks");

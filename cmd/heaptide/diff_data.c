@@ -60,6 +60,19 @@ static struct ht_value known_text(const char *s)
 	return ht_string(s && *s ? s : NULL);
 }
 
+/* The comparison calls the program itself "", whatever it is called on either side. */
+static const char *module_of(const struct ht_diff *f, const struct ht_compare_frame *k)
+{
+	return *k->module ? k->module : f->runs->sides[HT_NEW].program;
+}
+
+static const char *reason_of(const struct ht_compare_frame *k)
+{
+	return k->function  ? NULL
+	       : k->address ? "no symbol at this address"
+			    : "no symbols, and not the same file on both sides: all of the module";
+}
+
 static void emit_stack(struct ht_emitter *e, const struct ht_diff *f, const struct ht_compare_row *row)
 {
 	struct ht_emit_frame *frames = ht_xcalloc(row->depth + 1, sizeof(*frames));
@@ -68,9 +81,9 @@ static void emit_stack(struct ht_emitter *e, const struct ht_diff *f, const stru
 		frames[i] = (struct ht_emit_frame){
 		    .function = k->function,
 		    .file = *k->file ? k->file : NULL,
-		    .module = *k->module ? k->module : NULL,
+		    .module = module_of(f, k),
 		    .address = k->address,
-		    .unresolved = k->function ? NULL : "unresolved",
+		    .unresolved = reason_of(k),
 		};
 	}
 	ht_emit_json(e, "stack", ht_frames(frames, row->depth));
@@ -84,7 +97,12 @@ static void json_row(struct ht_emitter *e, const struct ht_diff *f, const struct
 	ht_emit_json(e, "function", ht_string(row->frame.function));
 	ht_emit_json(e, "file", known_text(row->frame.file));
 	ht_emit_json(e, "line", row->line ? ht_number(row->line) : ht_null());
-	ht_emit_json(e, "module", known_text(row->frame.module));
+	ht_emit_json(e, "module", known_text(module_of(f, &row->frame)));
+	if (!row->frame.function && (f->c->by == HT_COMPARE_FUNCTION || f->c->by == HT_COMPARE_LINE || f->c->by == HT_COMPARE_STACK)) {
+		ht_emit_json(e, "build_id", ht_null());
+		ht_emit_json(e, "address", row->frame.address ? ht_hex(row->frame.address) : ht_null());
+		ht_emit_json(e, "unresolved", ht_string(reason_of(&row->frame)));
+	}
 	ht_emit_json(e, "status", ht_string(ht_compare_status_names[row->status]));
 	if (row->renamed_from)
 		ht_emit_json(e, "renamed_from", ht_string(row->renamed_from));

@@ -67,10 +67,10 @@ static void say_verdict(const struct ht_escape *x, struct ht_buf *b, const struc
 	const struct ht_verdict_of *v = &r->main;
 	char *by = v->by ? ht_escape_function(v->by) : ht_xstrdup("an unknown function");
 	char *scope = v->scope ? ht_escape_function(v->scope) : NULL, *starter = starter_name(x, v->starter);
-	const char *n = ht_text_count(r->blocks[v->kind]).s, *of = ht_text_count(all).s;
-	struct ht_text count = ht_text_count(r->blocks[v->kind]), whole = ht_text_count(all);
-	n = count.s;
-	of = whole.s;
+	/* Of how many blocks it is true as it is said. */
+	struct ht_text count = ht_text_count(v->kind == HT_KEPT ? r->blocks[HT_KEPT] : r->details_blocks);
+	struct ht_text whole = ht_text_count(all);
+	const char *n = count.s, *of = whole.s;
 	switch (v->kind) {
 	case HT_STAYS:
 		ht_buf_printf(b, " does not escape: %s of %s freed in %s", n, of, by);
@@ -101,8 +101,8 @@ static void say_verdict(const struct ht_escape *x, struct ht_buf *b, const struc
 		ht_buf_printf(b, " can't be known: %s", unknown_reason(v->why));
 		break;
 	}
-	if (r->others && v->kind != HT_MIXED && v->kind != HT_STAYS && v->kind != HT_KEPT && v->kind != HT_UNKNOWN)
-		ht_buf_printf(b, ", others elsewhere");
+	if (r->others && v->kind != HT_MIXED && v->kind != HT_KEPT && v->kind != HT_UNKNOWN)
+		ht_buf_printf(b, v->kind == HT_STAYS ? ", others by what it calls" : ", others elsewhere");
 	if (v->kind != HT_KEPT && v->kind != HT_UNKNOWN)
 		say_certainty(b, v);
 	free(by);
@@ -230,6 +230,8 @@ static void show_text(const struct ht_escape *x, const uint32_t *order, size_t s
 	if (x->no_free_stacks)
 		ht_emit_text(x->e, "the stacks of frees were not recorded (record --free-stacks=on): of blocks that their "
 				   "own thread freed,\nonly that is known\n\n");
+	if (ht_trace_settings(x->a->trace)->sample_bytes)
+		ht_emit_text(x->e, "a sampled recording: counts are of the samples, and less can be concluded\n\n");
 	for (size_t i = 0; i < shown; i++)
 		line(x, order[i]);
 	if (shown < count)

@@ -86,6 +86,13 @@ static struct ht_birth_page *live_page(struct ht_birth_log *l, uint32_t thread, 
 	return p && p->is_live[i / 8] >> i % 8 & 1 ? p : NULL;
 }
 
+void ht_birth_log_prefetch(const struct ht_birth_log *l, uint32_t thread, uint64_t number)
+{
+	const struct ht_birth_thread *t = &l->threads[thread];
+	if (number >> HT_BIRTH_PAGE_BITS < t->page_cap && t->pages[number >> HT_BIRTH_PAGE_BITS])
+		__builtin_prefetch(t->pages[number >> HT_BIRTH_PAGE_BITS]->entries + number % HT_BIRTH_PAGE * l->entry, 1);
+}
+
 void *ht_birth_log_find(struct ht_birth_log *l, uint32_t thread, uint64_t number)
 {
 	struct ht_birth_page *p = live_page(l, thread, number);

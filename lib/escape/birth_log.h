@@ -35,6 +35,8 @@ static inline uint64_t ht_birth_number(const struct ht_birth_log *l, uint32_t th
 	uint64_t births = l->threads[thread].births;
 	return births > between ? births - 1 - between : UINT64_MAX;
 }
+/* It will be asked for soon; near enough is good enough. */
+void ht_birth_log_prefetch(const struct ht_birth_log *l, uint32_t thread, uint64_t number);
 /* It died: false when it was not live, else what was remembered goes to `entry`. */
 bool ht_birth_log_take(struct ht_birth_log *l, uint32_t thread, uint64_t number, void *entry);
 /* It lives on after all; zeroed, to be filled in again. */

@@ -88,6 +88,14 @@ static bool extent_at(struct ht_code *c, struct ht_code_point p, struct ht_exten
 	return m && p.address && ht_image_extent(m, p.address - !p.exact, e);
 }
 
+/* A search through a function costs as much as reading this part of it. */
+enum { SEARCHED = 16 };
+
+static void charge(struct ht_code *c, uint64_t instructions)
+{
+	c->left -= instructions < c->left ? instructions : c->left;
+}
+
 static struct ht_flow *flow_of(struct ht_code *c, struct ht_code_point p)
 {
 	struct ht_extent e;
@@ -105,8 +113,7 @@ static struct ht_flow *flow_of(struct ht_code *c, struct ht_code_point p)
 	}
 	struct function *f = &c->functions[c->function_count];
 	*f = (struct function){p.module, e, ht_flow_new(image_of(c, p.module), &e)};
-	uint64_t count = f->flow ? (uint64_t)f->flow->count : 1;
-	c->left -= count < c->left ? count : c->left;
+	charge(c, f->flow ? (uint64_t)f->flow->count : 1);
 	ht_index_insert(&c->by_start, hash, c->function_count++);
 	return f->flow;
 }
@@ -153,6 +160,7 @@ static enum ht_code_answer ask(struct ht_code *c, enum question q, struct ht_cod
 	struct ht_flow *f = flow_of(c, a);
 	if (!f || (q != TAIL && a.module != b.module))
 		return HT_CODE_UNKNOWN;
+	charge(c, (uint64_t)f->count / SEARCHED);
 	if (q == PATH || q == FORWARD)
 		return reaches(f, a, b, q == FORWARD);
 	int32_t at = call_at(f, a);
@@ -177,7 +185,7 @@ static enum ht_code_answer answer(struct ht_code *c, enum question q, struct ht_
 		if (k->a == a.address && k->b == b.address && k->module == a.module && k->question == q)
 			return (enum ht_code_answer)k->answer;
 	}
-	enum ht_code_answer got = ask(c, q, a, b);
+	enum ht_code_answer got = c->left ? ask(c, q, a, b) : HT_CODE_UNKNOWN;
 	if (c->answer_count == c->answer_cap) {
 		c->answer_cap = c->answer_cap ? c->answer_cap * 2 : 256;
 		c->answers = ht_xrealloc(c->answers, c->answer_cap, sizeof(*c->answers));

@@ -15,8 +15,8 @@
 enum ht_code_answer { HT_CODE_NO, HT_CODE_YES, HT_CODE_UNKNOWN };
 
 struct ht_code;
-/* sysroot: prefixed to module paths, NULL = none. instructions: so many are read, a little more at most; what is asked
- * beyond is UNKNOWN. */
+/* sysroot: prefixed to module paths, NULL = none. instructions: so many are read, a little more at most, and searching
+ * them counts; what is asked beyond is UNKNOWN. */
 struct ht_code *ht_code_new(const struct ht_trace *t, const char *sysroot, uint64_t instructions);
 void ht_code_free(struct ht_code *c);
 

@@ -179,7 +179,11 @@ static void set_freed(const struct ht_fates *f, const struct ht_step *s, const s
 		fate->kind = HT_FATE_NO_STACK;
 		return;
 	}
-	int alive = born ? ht_activity_alive(&f->threads[s->owner], &born->moment, depth) : -1;
+	int alive = -1;
+	if (born && born->machine < HT_MACHINES) {
+		const struct ht_moment moment = {born->event, born->machine};
+		alive = ht_activity_alive(&f->threads[s->owner], &moment, depth);
+	}
 	fate->kind = alive < 0 ? HT_FATE_ASTRAY : HT_FATE_FREED;
 	fate->alive = alive < 0 ? 0 : (uint16_t)alive;
 	fate->again = alive >= 0 && site->last_thread == s->owner && site->turn != born->turn;
@@ -188,7 +192,9 @@ static void set_freed(const struct ht_fates *f, const struct ht_step *s, const s
 static void on_birth(struct ht_fates *f, const struct ht_step *s)
 {
 	struct ht_birth *born = ht_birth_log_add(&f->births, s->owner);
-	born->moment = ht_activity_now(&f->threads[s->owner]);
+	const struct ht_moment now = ht_activity_now(&f->threads[s->owner]);
+	born->event = now.event;
+	born->machine = now.machine < HT_MACHINES ? now.machine : HT_MACHINES;
 	struct ht_birth_site *site = site_of(f, s);
 	if (!site)
 		return;
@@ -197,7 +203,7 @@ static void on_birth(struct ht_fates *f, const struct ht_step *s)
 		int alive = ht_activity_alive(&f->threads[s->owner], &site->last, site->callsite_depth);
 		site->separated += alive >= 0 && (uint32_t)alive < site->callsite_depth;
 	}
-	site->last = born->moment;
+	site->last = now;
 	site->last_thread = s->owner;
 	born->turn = ++site->turn;
 	site->allocs++;
@@ -285,15 +291,24 @@ static void on_left(struct ht_fates *f, const struct ht_step *s)
 	const struct ht_fate want = {.birth = site->node, .kind = HT_FATE_KEPT};
 	add_fate(f, site, s, &want);
 	f->rows[site->row].kept++;
-	f->rows[site->row].kept_bytes += s->size;
 	uint64_t until_ns = s->op ? s->time_ns : f->last_ns;
 	note_age(&f->rows[site->row], until_ns > s->birth_ns ? until_ns - s->birth_ns : 0, 1);
 }
 
+/* Deaths find their births all over the log. */
+static inline void look_ahead(const struct ht_fates *f, const struct ht_step *s)
+{
+	if (s->kind == HT_STEP_DEATH)
+		ht_birth_log_prefetch(&f->births, s->owner, ht_birth_number(&f->births, s->owner, s->between));
+}
+
 static void steps(void *state, const struct ht_step *steps, size_t count)
 {
+	enum { AHEAD = 12 };
 	struct ht_fates *f = state;
 	for (const struct ht_step *s = steps; s < steps + count; s++) {
+		if ((size_t)(steps + count - s) > AHEAD)
+			look_ahead(f, s + AHEAD);
 		if (s->kind == HT_STEP_LEFT) {
 			on_left(f, s);
 			continue;

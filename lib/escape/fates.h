@@ -69,7 +69,7 @@ extern const uint64_t ht_generations_ns[HT_GENERATIONS];
 /* A callsite. */
 struct ht_escape_row {
 	const struct ht_frame *frame;
-	uint64_t allocs, bytes, kept, kept_bytes;
+	uint64_t allocs, bytes, kept;
 	uint32_t ops; /* bit per enum ht_op of its births */
 	uint32_t node; /* a stack of it */
 	struct ht_loghist *lived, *between; /* NULL: nothing died. between: other births of its thread meanwhile */
@@ -77,9 +77,10 @@ struct ht_escape_row {
 };
 
 /* What is remembered of a live block. */
+enum { HT_MACHINES = (1 << 24) - 1 }; /* from here on nothing is known of a machine stack */
 struct ht_birth {
-	struct ht_moment moment;
-	uint32_t turn; /* its site's */
+	uint64_t event : 40, machine : 24; /* struct ht_moment */
+	uint32_t turn;			   /* its site's */
 };
 
 struct ht_fates {

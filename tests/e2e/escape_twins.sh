@@ -100,3 +100,18 @@ same "list as data" 1 "$("$heaptide" escape --list='^get$' --json churn.tide | j
 status_of "$heaptide" escape --list='(' churn.tide 2>err
 same "list of no expression: status" 2 "$status"
 one_line err '--list'
+
+# --- without the program's code ---------------------------------------------------------------------
+# Two calls from one place look the same: that a block is freed by the later one, only the code can tell.
+gcc -g -O2 -o path "$twin/../same_path.c"
+record path.tide -- ./path
+seen path.tide 100
+same "with the code" reused "$("$heaptide" escape --json path.tide | jq -r '.rows[] | select(.function == "refresh") | .verdict')"
+"$heaptide" symbolize path.tide >/dev/null
+rm path
+same "without the code" "unknown null" "$("$heaptide" escape --json path.tide |
+	jq -r '.rows[] | select(.function == "refresh") | "\(.verdict) \(.certainty)"')"
+# A sampled recording says that it is one.
+record sampled.tide --sample=64 -- ./churn
+seen sampled.tide 10
+"$heaptide" escape sampled.tide | grep -q '^a sampled recording' || fail "a sampled recording is not said"
