@@ -52,7 +52,7 @@ struct ht_site {
 	struct ht_counters c; /* of blocks whose size passes min_size and max_size; own peak: by stack, or with lifetimes */
 };
 
-/* rows.c: of the stacks that contain a key's frame, each once. */
+/* site_rows.c: of the stacks that contain a key's frame, each once. */
 struct ht_row_total {
 	const struct ht_frame *frame; /* the first that was met; NULL: in no stack */
 	struct ht_counters c;

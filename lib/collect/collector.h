@@ -5,10 +5,10 @@
  *   lane    one claimed slot: the reading end of one thread's ring, and the mirror of its stack
  *   guest   one image (a program in a process) being recorded: its live blocks, modules, end
  *
- *   attach.c    hellos in, segments out        segment.c  memory of a host, spare slots, offers
+ *   welcome.c   hellos in, segments out       segment.c  memory of a host, spare slots, offers
  *   guests.c    life and death of images       drain.c    rounds: order across lanes (drain.h)
  *   children.c  forked, not heard of yet       event.c    one record → one trace event
- *   lookout.c   what must be looked for        stacks.c   its frames → a node
+ *   lookout.c   what must be looked for        lane_stacks.c  its frames → a node
  *   watch.c     sleeping and being woken       labels.c   what the program said
  *   beat.c      the sign of life
  *
@@ -160,7 +160,7 @@ struct ht_lane {
 	uint64_t handler_of;	/* the lane's events belong to the thread of this serial's lane; 0 = its own */
 	uint64_t generation;
 	uint32_t view;
-	struct ht_frames {	/* see stacks.c */
+	struct ht_frames {	/* see lane_stacks.c */
 		struct ht_frame_place { uint64_t word; uint32_t parent, node; } *table;
 		uint32_t mask, view, missed;
 		uint8_t shift;
@@ -244,7 +244,7 @@ void ht_host_offer(struct ht_host *h, struct ht_lane *l);
 void ht_host_move(struct ht_host *h, struct ht_lane *l);
 uint64_t ht_ring_class_bytes(unsigned class);
 
-/* attach.c */
+/* welcome.c */
 void ht_attach_accept(struct ht_collector *c, int listen_fd);
 /* A connection that has something to say. */
 void ht_attach_connection(struct ht_collector *c, struct ht_source *s);
@@ -334,7 +334,7 @@ static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lan
 	return l->ticks_ns > l->last_ns ? l->ticks_ns : l->last_ns;
 }
 
-/* stacks.c */
+/* lane_stacks.c */
 /* Brings the mirror up to date; *leaf: the stack's node, 0 = empty. sure: nothing unknown will come. MODULE: wait for that
  * of the pc *wanted; NEVER: the record cannot be right. */
 enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, bool sure, uint32_t *leaf,

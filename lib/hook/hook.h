@@ -85,7 +85,7 @@ struct ht_process {
 };
 extern struct ht_process ht_process;
 
-/* symbols.c: the address of a name, in the loader's order; after_us: as RTLD_NEXT. NULL = nobody has it. */
+/* lookup.c: the address of a name, in the loader's order; after_us: as RTLD_NEXT. NULL = nobody has it. */
 void *ht_symbol(const char *name, bool after_us);
 
 /* real.c: the functions behind ours. Resolved before use; never NULL once ht_real_ready. */

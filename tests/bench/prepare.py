@@ -14,8 +14,8 @@ LOOP = C + ["-fno-builtin", "-fno-optimize-sibling-calls"]
 PROGRAMS = {
     "timed-static": ["timed.c", *C, "-static"],
     "timed": ["timed.c", *C],
-    "pairs": ["pairs.c", *LOOP, "-fomit-frame-pointer"],
-    "pairs-fp": ["pairs.c", *LOOP, "-fno-omit-frame-pointer"],
+    "pairs": ["loop_pairs.c", *LOOP, "-fomit-frame-pointer"],
+    "pairs-fp": ["loop_pairs.c", *LOOP, "-fno-omit-frame-pointer"],
     "churn": ["churn.c", *C, "-fno-builtin", "-pthread"],
 }
 

@@ -1,5 +1,5 @@
 /*
- * attach: hellos in, segments out. One exchange per image: a hello of fixed size whose sender the kernel
+ * welcome: hellos in, segments out. One exchange per image: a hello of fixed size whose sender the kernel
  * vouches for, a welcome with the memfd. Nothing on a connection is waited for: a peer that does not
  * say hello at once is a descriptor among others until it hangs up.
  *

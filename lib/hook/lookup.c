@@ -1,5 +1,5 @@
 /*
- * symbols: what dlsym would answer, from the modules' own tables. dlsym itself may allocate, lives in libdl
+ * lookup: what dlsym would answer, from the modules' own tables. dlsym itself may allocate, lives in libdl
  * before glibc 2.34, and has a newer version name after it: any of the three would hurt a program that
  * merely preloads us. Search order is the loader's: that of dl_iterate_phdr in the first namespace.
  */

@@ -1,5 +1,5 @@
 /*
- * stacks: a record says how many frames of its thread's previous stack it keeps and which new ones follow; the lane's
+ * lane_stacks: a record says how many frames of its thread's previous stack it keeps and which new ones follow; the lane's
  * mirror holds the nodes of the stack as it stands. Each frame is looked up under its caller's node:
  *
  *   lane's frames   (caller's node, frame word) → node, of the lane's view alone, two-way; small, in the processor's cache

@@ -1,5 +1,5 @@
 /*
- * rows: sites to the rows of a table. The stacks that the filters let through are grouped by their
+ * site_rows: sites to the rows of a table. The stacks that the filters let through are grouped by their
  * callsite's key, so a key is a row; "total" walks each stack once and adds its counters to every
  * key on it, once each.
  */

@@ -1,5 +1,5 @@
 /*
- * pairs: malloc and free of one block, over and over, from one call path.
+ * loop_pairs: malloc and free of one block, over and over, from one call path.
  *
  *	pairs FRAMES PAIRS [SIZE]	prints {"operations": PAIRS, "ns": TIME OF THE LOOP}
  *
