@@ -5,7 +5,7 @@
  *   lane    one claimed slot: the reading end of one thread's ring, and the mirror of its stack
  *   guest   one image (a program in a process) being recorded: its live blocks, modules, end
  *
- *   welcome.c   hellos in, segments out       segment.c  memory of a host, spare slots, offers
+ *   welcome.c   hellos in, segments out        segment.c  memory of a host, spare slots, offers
  *   guests.c    life and death of images       drain.c    rounds: order across lanes (drain.h)
  *   children.c  forked, not heard of yet       event.c    one record → one trace event
  *   lookout.c   what must be looked for        lane_stacks.c  its frames → a node
