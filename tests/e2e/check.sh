@@ -61,12 +61,15 @@ rule 1 --max-peak='no_such|^main$=100'
 [ "$cases" -ge 20 ] || fail "only $cases cases"
 
 # What broke it, and by how much.
-"$heaptide" check --baseline old.tide --tolerance=2 new.tide >out || true
+status_of "$heaptide" check --baseline old.tide --tolerance=2 new.tide >out
+same "a broken rule: status" 1 "$status"
 grep -q '^FAILED  total allocs +2%: 17,602, baseline 12,602, at most 12,854: 4,748 too many$' out || fail "the verdict: $(cat out)"
 grep -q 'most of it: +5,000 by make_node ← parse_items ← one_round ← main' out || fail "the stack: $(cat out)"
-"$heaptide" check --json --baseline old.tide --tolerance=2 new.tide >json || true
+status_of "$heaptide" check --json --baseline old.tide --tolerance=2 new.tide >json
+same "a broken rule: status" 1 "$status"
 same "JSON" '["total allocs +2%",true,12602,17602]' "$(jq -c '.rows[0] | [.rule, .broken, .old, .new]' json)"
-"$heaptide" check --markdown --junit junit.xml --baseline old.tide --tolerance=2 new.tide >md || true
+status_of "$heaptide" check --markdown --junit junit.xml --baseline old.tide --tolerance=2 new.tide >md
+same "a broken rule: status" 1 "$status"
 grep -q '^| failed | `total allocs +2%` |' md || fail "Markdown: $(cat md)"
 python3 - junit.xml <<'END'
 import sys, xml.etree.ElementTree as tree
