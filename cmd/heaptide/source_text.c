@@ -98,7 +98,7 @@ static bool take_file(const struct ht_sources *s, struct ht_source_file *f, int 
 	}
 	text[n] = '\0';
 	f->text = text;
-	f->newer = s->recorded_utc_ns && (uint64_t)st->st_mtime > s->recorded_utc_ns / 1000000000;
+	f->newer = s->recorded_utc_ns && (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec > s->recorded_utc_ns;
 	split(f);
 	return true;
 }
