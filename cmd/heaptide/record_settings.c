@@ -25,10 +25,10 @@ struct ht_record_settings ht_record_settings = {
 
 static const struct {
 	const char *name;
-	uint32_t bit; /* 0: a later version records it */
+	uint32_t bit;
 } event_names[] = {
-	{"alloc", HT_OPT_ALLOC}, {"map", HT_OPT_MAP}, {"thread", HT_OPT_THREAD}, {"sync", 0},
-	{"io", 0},		 {"sched", 0},	      {"stall", 0},		 {"fault", 0},
+	{"alloc", HT_OPT_ALLOC}, {"map", HT_OPT_MAP},	  {"thread", HT_OPT_THREAD}, {"sync", HT_OPT_SYNC},
+	{"io", HT_OPT_IO},	 {"sched", HT_OPT_SCHED}, {"stall", HT_OPT_STALL},   {"fault", HT_OPT_FAULT},
 };
 
 /* One word of the list: name, +name, -name. */
@@ -40,9 +40,6 @@ static int add_event(uint32_t *events, const char *word, size_t n, bool *listed,
 	for (size_t i = 0; i < HT_ARRAY_SIZE(event_names); i++) {
 		if (strlen(event_names[i].name) != n || memcmp(event_names[i].name, word, n))
 			continue;
-		if (!event_names[i].bit && sign != '-')
-			return ht_fail(d, HT_ERR_USAGE, "'%s' is not available in this version",
-				       event_names[i].name);
 		if (!sign && !*listed) { /* the first plain name: the list replaces the default */
 			*listed = true;
 			*events = 0;
@@ -103,7 +100,7 @@ const struct ht_option ht_record_options[] = {
 	 .help = "store resolved symbols in the trace"},
 	{.name = "", .kind = HT_OPTION_HEADING, .help = "What is recorded:"},
 	{.name = "events", .kind = HT_OPTION_CUSTOM, S(events), .argument = "LIST", ENV("EVENTS"),
-	 .parse = parse_events, .help = "of alloc,map,thread; +x and -x change the default",
+	 .parse = parse_events, .help = "of alloc,map,thread,sync,io,sched,stall,fault; +x and -x change the default",
 	 .fallback = "alloc,map,thread"},
 	{.name = "free-stacks", .kind = HT_OPTION_ONOFF, S(free_stacks), .argument = "on|off", ENV("FREE_STACKS"),
 	 .help = "the stack of each free", .fallback = "on"},
@@ -172,6 +169,7 @@ void ht_record_settings_collect(struct ht_collect_settings *out)
 		.stack_depth = (uint32_t)s->stack_depth,
 		.sample_bytes = s->sample,
 		.sample_seed = s->sample_seed,
+		.stall_ns = HT_STALL_NS,
 		.follow = follow[s->follow],
 		.wait_all = s->wait == HT_WAIT_ALL,
 		.addresses = s->addresses,

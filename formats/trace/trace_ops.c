@@ -97,6 +97,7 @@ const char *const ht_lost_names[HT_LOST_COUNT] = {
 	[HT_LOST_DAMAGED] = "damaged",
 	[HT_LOST_FULL_DISK] = "full_disk",
 	[HT_LOST_AFTER_CLOSE] = "after_close",
+	[HT_LOST_SCHED] = "sched",
 };
 
 const char *const ht_off_names[HT_OFF_NAMES] = {
@@ -142,5 +143,6 @@ const struct ht_total_key ht_total_keys[] = {
 	LOST(HT_LOST_DAMAGED),
 	LOST(HT_LOST_FULL_DISK),
 	LOST(HT_LOST_AFTER_CLOSE),
+	LOST(HT_LOST_SCHED),
 };
 const size_t ht_total_key_count = HT_ARRAY_SIZE(ht_total_keys);

@@ -19,6 +19,8 @@
 #include "trace.h"
 
 #define HT_COLLECT_PATH 96
+#define HT_CALL_NS 2000u   /* calls on descriptors that took longer are noted */
+#define HT_STALL_NS 20000u /* default of stall_ns */
 
 /* Follow bits. */
 enum { HT_FOLLOW_FORK = 1, HT_FOLLOW_EXEC = 2 };
@@ -36,6 +38,7 @@ struct ht_collect_settings {
 	uint32_t stack_depth;
 	uint64_t sample_bytes; /* 0: every allocation */
 	uint64_t sample_seed;  /* 0: at random */
+	uint64_t stall_ns;     /* calls of the allocator that took longer are noted, where HT_OPT_STALL asks */
 	unsigned follow;
 	bool wait_all;	     /* go on after the command's end, until every image ended */
 	bool addresses, free_stacks;

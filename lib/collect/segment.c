@@ -214,6 +214,8 @@ static void fill_header(struct ht_collector *c, struct ht_host *h)
 	s->stack_depth = c->settings->stack_depth;
 	s->sample_bytes = c->settings->sample_bytes;
 	s->sample_seed = seed_of(c);
+	s->call_ticks = c->tick_ticks * HT_CALL_NS / 1000000;
+	s->stall_ticks = c->tick_ticks * c->settings->stall_ns / 1000000;
 	s->image_token = ++c->next_view;
 	s->tick = HT_TICK_STALE;
 	s->control = HT_CONTROL_RUN;

@@ -66,6 +66,11 @@ enum ht_seg_option {
 	HT_OPT_FOLLOW_FORK = 1 << 8,
 	HT_OPT_FOLLOW_EXEC = 1 << 9,
 	HT_OPT_NO_TSC = 1 << 10,      /* the TSC is not trusted: clock_gettime(MONOTONIC) nanoseconds instead */
+	HT_OPT_SYNC = 1 << 11,	      /* locks, conditions, joins: waits and who ended them */
+	HT_OPT_IO = 1 << 12,	      /* sleeps, polls, calls on descriptors */
+	HT_OPT_STALL = 1 << 13,	      /* every call of the allocator is timed; those over stall_ns are noted */
+	HT_OPT_SCHED = 1 << 14,	      /* the collector's alone: context switches */
+	HT_OPT_FAULT = 1 << 15,	      /* and page faults */
 };
 
 struct ht_slot {
@@ -102,6 +107,8 @@ struct ht_segment {
 	uint64_t image_token; /* names the segment in diagnostics */
 	uint64_t sample_bytes; /* 0: every allocation */
 	uint64_t sample_seed;
+	uint64_t stall_ticks; /* with STALL: calls of the allocator that took longer are noted */
+	uint64_t call_ticks;  /* calls on descriptors that took longer are noted, if they did not wait by their nature */
 	/* the collector writes */
 	uint32_t tick __attribute__((aligned(64))); /* changes each millisecond while rings move, HT_TICK_STALE before sleep */
 	uint32_t control;			    /* enum ht_control */
@@ -196,6 +203,14 @@ enum ht_record_op {
 				 * namespace, 0 = fork failed. Written by the parent, so that a child without
 				 * an event is known, too. Lost when the ring is full: not counted */
 	HT_REC_STRING = 38,	/* new:16 = words that follow word 0: the string's id (a hash of it), its length, its bytes */
+	/* Where time went. Written when it is over, so that a ring's stamps ascend; counted as events are. */
+	HT_REC_WAIT = 40,  /* a call that waited, or may have: stamp = its end; address = object; size = ticks that it
+			    * took; extra = enum ht_wait_call | enum ht_wait_kind << 8 | enum ht_wait_outcome << 16 |
+			    * enum ht_wait_flag << 24 | (fd + 1) << 32; extra2 = detail, see struct ht_wait */
+	HT_REC_WAKE = 41,  /* something that ends waits of others: stamp, taken before it does; address = object; extra
+			    * as above, without outcome */
+	HT_REC_STALL = 42, /* a call of the allocator: stamp = its end; address = the block or 0; size = ticks;
+			    * extra = enum ht_op | bound << 8; extra2 = bytes asked for. bound 1: it took at most that long */
 };
 
 /* Which of the fixed words an op has; index = op. */
@@ -208,7 +223,8 @@ static const uint8_t ht_record_words[64] = {
 	[HT_REC_FAILED] = HT_HAS_SIZE,			 [HT_REC_MMAP] = HT_HAS_ADDRESS | HT_HAS_SIZE,
 	[HT_REC_MUNMAP] = HT_HAS_ADDRESS | HT_HAS_SIZE,	 [HT_REC_MREMAP] = HT_HAS_ADDRESS | HT_HAS_SIZE,
 	[HT_REC_BRK] = HT_HAS_ADDRESS | HT_HAS_SIZE,	 [HT_REC_THREAD_START] = HT_HAS_ADDRESS,
-	[HT_REC_TASK] = HT_HAS_SIZE,
+	[HT_REC_TASK] = HT_HAS_SIZE,			 [HT_REC_WAIT] = HT_HAS_ADDRESS | HT_HAS_SIZE,
+	[HT_REC_WAKE] = HT_HAS_ADDRESS,			 [HT_REC_STALL] = HT_HAS_ADDRESS | HT_HAS_SIZE,
 	[HT_REC_GENERATION] = HT_HAS_ADDRESS,
 };
 
