@@ -7,6 +7,7 @@
 
 #include "base.h"
 #include "profile.h"
+#include "timeline.h"
 
 struct ht_exporter {
 	const char *name;      /* as in --format= */
@@ -17,6 +18,8 @@ struct ht_exporter {
 	/* Writes the whole file to fd. value_index: the value type asked for, for formats that carry one.
 	 * 0 or HT_ERR_SYSTEM with a diagnostic. */
 	int (*write_profile)(const struct ht_profile *p, size_t value_index, int fd, struct ht_diag *d);
+	/* Formats of timelines have this one instead. */
+	int (*write_timeline)(const struct ht_timeline *t, int fd, struct ht_diag *d);
 };
 
 #endif
