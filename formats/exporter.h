@@ -18,7 +18,8 @@ struct ht_exporter {
 	/* Writes the whole file to fd. value_index: the value type asked for, for formats that carry one.
 	 * 0 or HT_ERR_SYSTEM with a diagnostic. */
 	int (*write_profile)(const struct ht_profile *p, size_t value_index, int fd, struct ht_diag *d);
-	/* Formats of timelines have this one instead. */
+	/* Formats of timelines have this one instead. 0 with d->text set is a note for the user: something was left out
+	 * (d->text is to be "" before the call). */
 	int (*write_timeline)(const struct ht_timeline *t, int fd, struct ht_diag *d);
 };
 

@@ -17,7 +17,7 @@
 
 struct ht_timeline_process {
 	uint32_t pid;
-	const char *name, *command; /* command: one line */
+	const char *name, *command; /* name: not empty; command: one line */
 	uint64_t start_ns, end_ns;
 };
 struct ht_timeline_thread {
@@ -107,7 +107,8 @@ struct ht_timeline_instant {
 enum ht_timeline_unit { HT_TIMELINE_COUNT, HT_TIMELINE_BYTES, HT_TIMELINE_PER_SECOND };
 struct ht_timeline_counter {
 	uint32_t process;   /* index */
-	const char *name;   /* "live bytes", "RSS", "threads", "runnable threads", "allocations" */
+	const char *name;   /* "live bytes", "live objects", "RSS", "threads", "runnable threads", "allocations",
+			     * "page faults" */
 	uint8_t unit;
 	const struct ht_profile_point *points; /* bytes = the value, whatever its unit */
 	size_t point_count;

@@ -4,6 +4,8 @@
  *
  *	0.000012345  4711/4713  malloc  seq=12 size=64 address=0x55… stack=18
  *
+ * Where time went (dump_times.c) stands between, block by block as in the file: those lines' times are later, mostly.
+ *
  * Blocks are decoded one after the other; damaged ones are skipped, and said at the end.
  */
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include "command.h"
 #include "dump_stacks.h"
 #include "dump_tables.h"
+#include "dump_times.h"
 #include "facts.h"
 #include "progress.h"
 #include "reading.h"
@@ -45,7 +48,7 @@ static const struct ht_option options[] = {
      .kind = HT_OPTION_LIST,
      .value = &settings.ops,
      .argument = "NAME",
-     .help = "only events of this kind: malloc, free, realloc, fork, ..."},
+     .help = "only events of this kind: malloc, free, realloc, fork, wait, switch, ..."},
     {.name = "stacks",
      .kind = HT_OPTION_FLAG,
      .value = &settings.stacks,
@@ -70,18 +73,22 @@ struct dump {
 	bool ops[256];		   /* wanted */
 	bool *threads;		   /* wanted, by id */
 	struct ht_analysis *names; /* --symbols */
+	struct ht_dump_times times;
 	uint64_t printed;
 	uint64_t damaged; /* blocks that could not be decoded */
 };
 
 static int choose_ops(struct dump *p, struct ht_diag *d)
 {
-	const char *names[HT_OP_COUNT + 1];
+	const char *names[HT_OP_COUNT + HT_DUMP_TIMES + 1];
 	size_t n = 0;
 	for (size_t i = 0; i < HT_OP_COUNT; i++)
 		if (ht_op_info[i].name[0])
 			names[n++] = ht_op_info[i].name;
+	for (size_t i = 0; i < HT_DUMP_TIMES; i++)
+		names[n++] = ht_dump_time_names[i];
 	names[n] = NULL;
+	memset(p->times.wanted, settings.ops.count == 0, sizeof(p->times.wanted));
 	memset(p->ops, settings.ops.count == 0, sizeof(p->ops));
 	for (size_t k = 0; k < settings.ops.count; k++) {
 		const char *want = settings.ops.items[k];
@@ -91,6 +98,9 @@ static int choose_ops(struct dump *p, struct ht_diag *d)
 				continue;
 			p->ops[i] = found = true;
 		}
+		for (size_t i = 0; i < HT_DUMP_TIMES; i++)
+			if (!strcmp(ht_dump_time_names[i], want))
+				p->times.wanted[i] = found = true;
 		const char *near = found ? NULL : ht_nearest_word(want, names);
 		if (!found && near)
 			return ht_fail(d, HT_ERR_USAGE,
@@ -191,18 +201,32 @@ static void print_event(struct dump *p, const struct ht_event *e)
 
 static bool done(const struct dump *p)
 {
-	return (settings.limit && p->printed >= settings.limit) || p->out.error;
+	return (settings.limit && p->printed + p->times.printed >= settings.limit) || p->out.error;
+}
+
+/* Those whose place in the file is before the block of that number. */
+static size_t print_times(struct dump *p, size_t i, uint32_t before)
+{
+	for (; i < ht_trace_time_block_count(p->t) && !done(p); i++) {
+		if (ht_trace_time_block(p->t, i)->sequence >= before)
+			break;
+		p->times.limit = settings.limit ? settings.limit - p->printed : 0;
+		p->damaged += ht_dump_time_block(&p->times, i) < 0;
+	}
+	return i;
 }
 
 static void print_events(struct dump *p)
 {
 	struct ht_events events = {0};
+	size_t times = 0;
 	/* Lines that run over a terminal are progress enough. */
 	bool quiet = !p->out.path && isatty(STDOUT_FILENO);
 	for (size_t i = 0; i < ht_trace_block_count(p->t) && !done(p); i++) {
 		const struct ht_block_info *b = ht_trace_block(p->t, i);
 		if (!quiet)
 			ht_progress(NULL, "events", i, ht_trace_block_count(p->t));
+		times = print_times(p, times, b->sequence);
 		if (b->last_ns < p->selection.from_ns || b->first_ns > p->selection.to_ns)
 			continue;
 		if (ht_trace_block_decode(p->t, i, &events, NULL)) {
@@ -216,8 +240,10 @@ static void print_events(struct dump *p)
 				print_event(p, e);
 		}
 	}
+	print_times(p, times, UINT32_MAX);
 	ht_progress_end();
 	ht_events_release(&events);
+	ht_time_records_release(&p->times.records);
 }
 
 /* Names of frames come from the analysis: it resolves all that the trace mentions, at once. */
@@ -234,7 +260,14 @@ static int prepare(struct dump *p, struct ht_diag *d)
 		return ht_give_up(r, d);
 	p->selection = o.selection;
 	choose_threads(p);
-	return settings.stacks && settings.symbols ? ht_reading_analyze(&p->names, p->t, &o) : 0;
+	r = settings.stacks && settings.symbols ? ht_reading_analyze(&p->names, p->t, &o) : 0;
+	p->times.t = p->t;
+	p->times.out = &p->out;
+	p->times.selection = &p->selection;
+	p->times.threads = p->threads;
+	p->times.stacks = settings.stacks;
+	p->times.names = p->names ? p->names->stacks : NULL;
+	return r;
 }
 
 static int run(int argc, char **argv)

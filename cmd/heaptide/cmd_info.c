@@ -127,7 +127,7 @@ static void emit_modules_json(struct ht_emitter *e, const struct ht_trace *t)
 static void print_json(struct ht_emitter *e, const struct ht_analysis *a)
 {
 	const struct ht_trace *t = a->trace;
-	uint64_t events = ht_fact_events(t);
+	uint64_t events = ht_fact_events(t) + ht_fact_times(t);
 	ht_emit_json(e, "format_version", ht_number(HT_TRACE_VERSION));
 	ht_emit_json(e, "complete", ht_bool(ht_fact_complete(t)));
 	ht_emit_json(e, "verdict", ht_string(ht_fact_verdict(t)));
@@ -221,6 +221,26 @@ static void print_modules(struct ht_emitter *e, const struct ht_trace *t)
 	ht_emit_table_end(e, UINT64_MAX);
 }
 
+/* Where time went, if anything was recorded of it. */
+static void print_times(struct ht_emitter *e, const struct ht_event_counts *n, const struct ht_trace_settings *s)
+{
+	if (n->sync || n->io) {
+		ht_emit_item(e, "sync", "waits      ", ht_count(n->sync));
+		ht_emit_text(e, " for locks and threads");
+		ht_emit_item(e, "io", "and", ht_count(n->io));
+		ht_emit_text(e, " for files, sockets, timers");
+		ht_emit_newline(e);
+	}
+	if (!n->sched && !n->stall && !n->fault)
+		return;
+	ht_emit_item(e, "sched", "switches   ", ht_count(n->sched));
+	if (n->sched && s->sched && *s->sched)
+		ht_emit_text(e, " (%s)", s->sched);
+	ht_emit_item(e, "fault", "page faults", ht_count(n->fault));
+	ht_emit_item(e, "stall", "slow calls of the allocator", ht_count(n->stall));
+	ht_emit_newline(e);
+}
+
 static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 {
 	const struct ht_trace *t = a->trace;
@@ -238,7 +258,7 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_newline(e);
 	ht_emit_item(e, "file_bytes", "file       ", ht_bytes(ht_trace_file_bytes(t)));
 	ht_emit_item(e, "format_version", "format", ht_number(HT_TRACE_VERSION));
-	uint64_t events = ht_fact_events(t);
+	uint64_t events = ht_fact_events(t) + ht_fact_times(t);
 	if (events)
 		ht_emit_text(e, "   %.2f B per event",
 			     (double)ht_trace_file_bytes(t) / (double)events);
@@ -252,6 +272,7 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 	ht_emit_item(e, "failed_calls", "failed", ht_count(n->failed_calls));
 	ht_emit_newline(e);
 	ht_emit_strange_frees(e, n, "odd frees   ");
+	print_times(e, &n->events, ht_trace_settings(t));
 	ht_emit_item(e, "peak", "peak       ", ht_bytes(n->c.peak_bytes));
 	ht_say_spread(e, &n->c, HT_SPREAD_PEAK_BYTES, n->c.peak_bytes);
 	ht_emit_item(e, "peak_objects", "in blocks", ht_count(n->c.peak_objects));
@@ -278,12 +299,22 @@ static void print_text(struct ht_emitter *e, const struct ht_analysis *a, const 
 	ht_say_next(e, "report", path);
 }
 
+/* Is what the totals tell of waits and switches there? Events were read already. */
+static void check_times(const struct ht_trace *t)
+{
+	struct ht_time_records r = {0};
+	for (size_t i = 0; i < ht_trace_time_block_count(t); i++)
+		ht_trace_time_decode(t, i, &r, NULL); /* damage is in the verdict from then on */
+	ht_time_records_release(&r);
+}
+
 static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 {
 	struct ht_result r;
 	int code = ht_result_open(&r, "heaptide.info/1", path, d);
 	if (code)
 		return code;
+	check_times(a->trace);
 	r.e.estimates = a->sample_bytes != 0;
 	if (r.e.format == HT_EMIT_JSON)
 		print_json(&r.e, a);

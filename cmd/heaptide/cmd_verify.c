@@ -47,13 +47,17 @@ static void say_result(struct ht_output *out, const struct ht_trace *t, uint64_t
 {
 	if (settings.quiet)
 		return;
-	if (violations)
+	if (violations) {
 		ht_buf_printf(&out->buf, "%s violation%s\n", ht_text_count(violations).s,
 			      violations == 1 ? "" : "s");
-	else
-		ht_buf_printf(&out->buf, "ok: %s events in %s blocks, every invariant holds\n",
-			      ht_text_count(ht_fact_events(t)).s,
-			      ht_text_count(ht_trace_block_count(t)).s);
+		return;
+	}
+	ht_buf_printf(&out->buf, "ok: %s events in %s blocks, ", ht_text_count(ht_fact_events(t)).s,
+		      ht_text_count(ht_trace_block_count(t)).s);
+	if (ht_trace_time_block_count(t))
+		ht_buf_printf(&out->buf, "%s waits, switches and the like in %s, ", ht_text_count(ht_fact_times(t)).s,
+			      ht_text_count(ht_trace_time_block_count(t)).s);
+	ht_buf_printf(&out->buf, "every invariant holds\n");
 }
 
 /* A truncated or damaged file is a violation, too: its verdict is the first line. */

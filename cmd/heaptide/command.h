@@ -52,6 +52,8 @@ extern const struct ht_command ht_cmd_diff;
 extern const struct ht_command ht_cmd_check;
 extern const struct ht_command ht_cmd_symbolize;
 extern const struct ht_command ht_cmd_escape;
+extern const struct ht_command ht_cmd_latency;
+extern const struct ht_command ht_cmd_timeline;
 
 /* --- for every command -------------------------------------------------------------------- */
 

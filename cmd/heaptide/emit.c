@@ -43,6 +43,18 @@ static void json_frame(struct ht_buf *out, const struct ht_emit_frame *f)
 	ht_buf_byte(out, '}');
 }
 
+static void json_objects(struct ht_buf *out, const struct ht_value *v)
+{
+	ht_buf_byte(out, '[');
+	for (size_t i = 0; i < v->count * v->width; i++) {
+		const struct ht_emit_field *f = &v->fields[i];
+		ht_buf_printf(out, "%s\"%s\": ", i % v->width ? ", " : i ? ", {" : "{", f->key);
+		ht_value_json(out, &f->value);
+		ht_buf_printf(out, "%s", (i + 1) % v->width ? "" : "}");
+	}
+	ht_buf_byte(out, ']');
+}
+
 void ht_value_json(struct ht_buf *out, const struct ht_value *v)
 {
 	switch (v->kind) {
@@ -90,6 +102,18 @@ void ht_value_json(struct ht_buf *out, const struct ht_value *v)
 			ht_buf_printf(out, "%s%llu", i ? "," : "", (unsigned long long)v->counts[i]);
 		ht_buf_byte(out, ']');
 		break;
+	case HT_VALUE_OBJECTS:
+		json_objects(out, v);
+		break;
+	}
+}
+
+/* "worker-1 12, worker-2 3": what an object holds in text and CSV. */
+static void objects_text(struct ht_buf *out, const struct ht_value *v, const char *between)
+{
+	for (size_t i = 0; i < v->count * v->width; i++) {
+		ht_buf_printf(out, "%s", !i ? "" : i % v->width ? " " : between);
+		ht_value_text(out, &v->fields[i].value);
 	}
 }
 
@@ -156,6 +180,9 @@ void ht_value_text(struct ht_buf *out, const struct ht_value *v)
 	case HT_VALUE_COUNTS:
 		ht_text_sparkline(out, v->counts, v->count, v->count);
 		return;
+	case HT_VALUE_OBJECTS:
+		objects_text(out, v, ", ");
+		return;
 	}
 	ht_buf_printf(out, "%s", t.s);
 }
@@ -198,6 +225,12 @@ static void csv_value(struct ht_buf *out, const struct ht_value *v)
 		break;
 	case HT_VALUE_FRAMES:
 		frames_text(&joined, v, ";");
+		ht_buf_byte(&joined, '\0');
+		csv_string(out, (char *)joined.data);
+		ht_buf_release(&joined);
+		break;
+	case HT_VALUE_OBJECTS:
+		objects_text(&joined, v, "; ");
 		ht_buf_byte(&joined, '\0');
 		csv_string(out, (char *)joined.data);
 		ht_buf_release(&joined);
@@ -356,22 +389,31 @@ void ht_emit_table(struct ht_emitter *e, const char *key, const struct ht_column
 	ht_buf_byte(buf(e), '\n');
 }
 
-/* Opens and closes the object that a dotted key asks for; returns the key within it. */
+/* Opens and closes the objects that a dotted key asks for; returns the key within the innermost. */
 static const char *enter_group(struct ht_emitter *e, const char *key)
 {
-	const char *dot = strchr(key, '.');
-	size_t n = dot ? (size_t)(dot - key) : 0;
-	bool same = n == strlen(e->group) && !memcmp(e->group, key, n);
-	if (!same && e->group[0])
-		ht_emit_close(e);
-	if (!same && dot) {
-		char name[sizeof(e->group)];
-		snprintf(name, sizeof(name), "%.*s", (int)n, key);
+	const char *last = strrchr(key, '.');
+	const size_t n = last ? (size_t)(last - key) : 0;
+	size_t same = 0; /* of the open prefix, in whole names */
+	for (size_t i = 0; i <= n && e->group[0]; i++) {
+		bool open_ends = !e->group[i] || e->group[i] == '.', wanted_ends = i == n || key[i] == '.';
+		if (i && open_ends && wanted_ends)
+			same = i;
+		if (!e->group[i] || i == n || e->group[i] != key[i])
+			break;
+	}
+	for (const char *c = e->group + same; *c; c++)
+		if (c == e->group || *c == '.')
+			ht_emit_close(e);
+	for (size_t from = same ? same + 1 : 0; from < n; from += strcspn(key + from, ".") + 1) {
+		char name[sizeof(e->group)] = "";
+		size_t length = strcspn(key + from, ".");
+		memcpy(name, key + from, length < sizeof(name) ? length : sizeof(name) - 1);
 		ht_emit_object(e, name);
 	}
-	if (!same)
-		snprintf(e->group, sizeof(e->group), "%.*s", (int)n, key);
-	return dot ? dot + 1 : key;
+	memset(e->group, 0, sizeof(e->group));
+	memcpy(e->group, key, n < sizeof(e->group) ? n : sizeof(e->group) - 1);
+	return last ? last + 1 : key;
 }
 
 static void keep_cell(struct ht_emitter *e, const struct ht_value *v)
@@ -415,9 +457,7 @@ void ht_emit_row(struct ht_emitter *e)
 	while (e->column < e->column_count)
 		ht_emit_cell(e, ht_omit());
 	if (e->format == HT_EMIT_JSON) {
-		if (e->group[0])
-			ht_emit_close(e);
-		e->group[0] = '\0';
+		enter_group(e, "");
 		ht_emit_close(e);
 	} else if (e->format == HT_EMIT_CSV) {
 		ht_buf_byte(buf(e), '\n');

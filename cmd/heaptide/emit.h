@@ -3,7 +3,7 @@
  *
  *   text   items in lines ("label value   label value"), titled tables of at most 100 columns
  *   JSON   one object whose first key is "schema"; keys of columns may be dotted: neighbouring
- *          columns "self.bytes" and "self.allocs" become one object "self"
+ *          columns "self.bytes" and "self.allocs" become one object "self"; dots nest
  *   CSV    tables only: a line of keys, then rows; cells that a spreadsheet would take for a
  * formula start with an apostrophe
  *
@@ -44,7 +44,9 @@ enum ht_value_kind {
 	HT_VALUE_HEX,	 /* an address: "0x1f" */
 	HT_VALUE_FRAMES, /* leaf first */
 	HT_VALUE_COUNTS, /* numbers in a row; a sparkline in text */
+	HT_VALUE_OBJECTS, /* small objects with the same keys; elsewhere their values */
 };
+struct ht_emit_field;
 struct ht_value {
 	enum ht_value_kind kind;
 	union {
@@ -53,8 +55,14 @@ struct ht_value {
 		const char *string;
 		const struct ht_emit_frame *frames;
 		const uint64_t *counts;
+		const struct ht_emit_field *fields;
 	};
-	size_t count; /* FRAMES, COUNTS */
+	size_t count; /* FRAMES, COUNTS, OBJECTS */
+	size_t width; /* OBJECTS: fields of each */
+};
+struct ht_emit_field {
+	const char *key;
+	struct ht_value value;
 };
 
 static inline struct ht_value ht_null(void)
@@ -126,6 +134,12 @@ static inline struct ht_value ht_counts(const uint64_t *counts, size_t n)
 	return (struct ht_value){.kind = HT_VALUE_COUNTS, .counts = counts, .count = n};
 }
 
+/* count objects of width fields each, one after the other. */
+static inline struct ht_value ht_objects(const struct ht_emit_field *fields, size_t width, size_t count)
+{
+	return (struct ht_value){.kind = HT_VALUE_OBJECTS, .fields = fields, .count = count, .width = width};
+}
+
 /* How a value reads in text: appended, clean. */
 void ht_value_text(struct ht_buf *out, const struct ht_value *v);
 void ht_value_json(struct ht_buf *out, const struct ht_value *v);
@@ -160,7 +174,7 @@ struct ht_emitter {
 	size_t column_count, column; /* of the table being written, and the next cell */
 	char **cells;		     /* text: row after row */
 	size_t cell_count, cell_cap;
-	char group[40]; /* JSON: open dotted prefix of the current row */
+	char group[64]; /* JSON: open dotted prefix of the current row */
 	bool any_table;
 	bool estimates; /* the numbers are; set before the first table */
 };

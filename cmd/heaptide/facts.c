@@ -57,6 +57,14 @@ uint64_t ht_fact_events(const struct ht_trace *t)
 	return n;
 }
 
+uint64_t ht_fact_times(const struct ht_trace *t)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < ht_trace_time_block_count(t); i++)
+		n += ht_trace_time_block(t, i)->count;
+	return n;
+}
+
 const char *ht_fact_verdict(const struct ht_trace *t)
 {
 	switch (ht_trace_verdict(t)) {
@@ -319,7 +327,7 @@ void ht_emit_completeness(struct ht_emitter *e, const struct ht_analysis *a)
 	const struct ht_trace_totals *totals = ht_trace_totals(t, &known);
 	ht_emit_text(
 	    e, "%s events",
-	    ht_text_count(known && totals->recorded ? totals->recorded : ht_fact_events(t)).s);
+	    ht_text_count(known && totals->recorded ? totals->recorded : ht_fact_events(t) + ht_fact_times(t)).s);
 	emit_losses(e, t);
 	uint32_t running = running_images(t);
 	if (running)

@@ -16,6 +16,7 @@ const char *ht_fact_off(const struct ht_trace *t);
 uint64_t ht_fact_lost(const struct ht_trace *t, bool *known);
 /* Events in the blocks that can be read. */
 uint64_t ht_fact_events(const struct ht_trace *t);
+uint64_t ht_fact_times(const struct ht_trace *t); /* waits, wakes, stalls, faults, switches, schedstats in it */
 const char *ht_fact_verdict(const struct ht_trace *t); /* "ok", "truncated", "damaged" */
 /* The value of NAME=VALUE among the trace's flags, as a heap string, or NULL. */
 char *ht_fact_flag(const struct ht_trace *t, const char *name);

@@ -10,8 +10,8 @@
 #include "trace.h"
 
 static const struct ht_command *const commands[] = {
-    &ht_cmd_record, &ht_cmd_report,    &ht_cmd_diff,  &ht_cmd_escape, &ht_cmd_info,   &ht_cmd_dump,
-    &ht_cmd_export, &ht_cmd_symbolize, &ht_cmd_check, &ht_cmd_doctor, &ht_cmd_verify, NULL,
+    &ht_cmd_record, &ht_cmd_report, &ht_cmd_diff,      &ht_cmd_escape, &ht_cmd_latency, &ht_cmd_timeline, &ht_cmd_info,
+    &ht_cmd_dump,   &ht_cmd_export, &ht_cmd_symbolize, &ht_cmd_check,  &ht_cmd_doctor,	&ht_cmd_verify,	  NULL,
 };
 
 static const struct ht_command *find_command(const char *name)

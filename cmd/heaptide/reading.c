@@ -134,7 +134,7 @@ int ht_reading_run(const char *path, struct ht_analysis_options *o, ht_reading_s
 	status = r ? ht_give_up(r, &d) : ht_reading_analyze(&a, t, o);
 	if (!status) {
 		const struct ht_selection *s = &a->options.selection;
-		if ((s->region || s->task) && !a->totals.region_instances)
+		if ((s->region || s->task) && a->walked && !a->totals.region_instances)
 			ht_warn("--region, --task: nothing in this trace matches");
 		r = show(a, path, &d);
 		status = r ? ht_give_up(r, &d) : ht_reading_status(t);

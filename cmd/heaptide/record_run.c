@@ -88,6 +88,12 @@ static void mirror_stop(const struct run *u, int sig)
 		kill(u->r->pid, SIGCONT);
 }
 
+static void tell(const struct run *u, enum ht_collect_word word, int value)
+{
+	struct ht_collect_message m = {.word = word, .value = value};
+	send(u->control[0], &m, sizeof(m), MSG_NOSIGNAL);
+}
+
 static void take_signal(struct run *u, const struct signalfd_siginfo *s)
 {
 	pid_t pid = u->r->pid;
@@ -96,8 +102,7 @@ static void take_signal(struct run *u, const struct signalfd_siginfo *s)
 	case SIGTERM:
 	case SIGHUP:
 		if (sent && u->target_ended) {
-			struct ht_collect_message m = {HT_COLLECT_STOP, 0};
-			send(u->control[0], &m, sizeof(m), MSG_NOSIGNAL);
+			tell(u, HT_COLLECT_STOP, 0);
 			break;
 		} /* fall through */
 	case SIGUSR1:
@@ -117,19 +122,23 @@ static void take_signal(struct run *u, const struct signalfd_siginfo *s)
 
 /* --- the children ------------------------------------------------------------------------- */
 
-static void tell(const struct run *u, enum ht_collect_word word, int value)
+/* What the kernel has counted for it is to be read only until it is waited for. */
+static void look_at_zombie(struct run *u, struct ht_collect_message *m)
 {
-	struct ht_collect_message m = {word, value};
-	send(u->control[0], &m, sizeof(m), MSG_NOSIGNAL);
+	siginfo_t ended = {0};
+	if (!m->has_schedstat && !u->target_ended &&
+	    !waitid(P_PID, (id_t)u->r->pid, &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid == u->r->pid)
+		m->has_schedstat = ht_schedstat_read(u->r->pid, u->r->pid, &m->schedstat);
 }
 
 /* Everything that ended or stopped; as the first process of a container, also what others left behind. */
 static void reap(struct run *u)
 {
+	struct ht_collect_message end = {.word = HT_COLLECT_EXIT};
 	struct rusage usage;
 	int status;
 	pid_t pid;
-	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
+	while (look_at_zombie(u, &end), (pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
 		if (pid == u->collector && !WIFSTOPPED(status)) {
 			u->collector_gone = true;
 		} else if (pid == u->r->pid && WIFSTOPPED(status)) {
@@ -138,7 +147,8 @@ static void reap(struct run *u)
 			u->target_ended = true;
 			u->r->wait_status = status;
 			u->r->usage = usage;
-			tell(u, HT_COLLECT_EXIT, status);
+			end.value = status;
+			send(u->control[0], &end, sizeof(end), MSG_NOSIGNAL);
 		}
 	}
 }

@@ -10,13 +10,15 @@
 
 #include "ring.h"
 
-#define HERE (HT_OPT_ALLOC | HT_OPT_MAP | HT_OPT_THREAD)
+#define HT_STALL_NS_MAX (3600ull * 1000000000)
+#define USUAL (HT_OPT_ALLOC | HT_OPT_MAP | HT_OPT_THREAD | HT_OPT_SYNC | HT_OPT_IO | HT_OPT_SCHED)
 
 struct ht_record_settings ht_record_settings = {
 	.free_stacks = true,
 	.addresses = true,
 	.stack_depth = 256,
-	.events = HERE,
+	.stall_threshold = HT_STALL_NS,
+	.events = USUAL,
 	.timestamps = HT_STAMPS_ALLOC,
 	.argv = HT_ARGV_ALL,
 };
@@ -57,7 +59,7 @@ static int add_event(uint32_t *events, const char *word, size_t n, bool *listed,
 
 static int parse_events(void *value, const char *text, struct ht_diag *d)
 {
-	uint32_t events = HERE;
+	uint32_t events = USUAL;
 	bool listed = false;
 	for (const char *p = text; *p;) {
 		size_t n = strcspn(p, ",");
@@ -71,6 +73,15 @@ static int parse_events(void *value, const char *text, struct ht_diag *d)
 	if (!events)
 		return ht_fail(d, HT_ERR_USAGE, "'%s' leaves nothing to record", text);
 	*(uint32_t *)value = events;
+	return 0;
+}
+
+static int parse_threshold(void *value, const char *text, struct ht_diag *d)
+{
+	uint64_t ns;
+	if (ht_parse_time(text, &ns) || ns > HT_STALL_NS_MAX)
+		return ht_fail(d, HT_ERR_USAGE, "'%.40s' is not a time of at most an hour, such as 20us or 1.5ms", text);
+	*(uint64_t *)value = ns;
 	return 0;
 }
 
@@ -102,6 +113,8 @@ const struct ht_option ht_record_options[] = {
 	{.name = "events", .kind = HT_OPTION_CUSTOM, S(events), .argument = "LIST", ENV("EVENTS"),
 	 .parse = parse_events, .help = "of alloc,map,thread,sync,io,sched,stall,fault; +x and -x change the default",
 	 .fallback = "alloc,map,thread"},
+	{.name = "stall-threshold", .kind = HT_OPTION_CUSTOM, S(stall_threshold), .argument = "T", ENV("STALL_THRESHOLD"),
+	 .parse = parse_threshold, .help = "with --events=+stall: calls of the allocator that take longer", .fallback = "20us"},
 	{.name = "free-stacks", .kind = HT_OPTION_ONOFF, S(free_stacks), .argument = "on|off", ENV("FREE_STACKS"),
 	 .help = "the stack of each free", .fallback = "on"},
 	{.name = "stack-depth", .kind = HT_OPTION_NUMBER, S(stack_depth), .argument = "N", ENV("STACK_DEPTH"),
@@ -169,7 +182,7 @@ void ht_record_settings_collect(struct ht_collect_settings *out)
 		.stack_depth = (uint32_t)s->stack_depth,
 		.sample_bytes = s->sample,
 		.sample_seed = s->sample_seed,
-		.stall_ns = HT_STALL_NS,
+		.stall_ns = s->stall_threshold,
 		.follow = follow[s->follow],
 		.wait_all = s->wait == HT_WAIT_ALL,
 		.addresses = s->addresses,

@@ -17,6 +17,7 @@ struct ht_record_settings {
 	const char *output, *status_file;
 	bool force, exec, quiet, strict, self_check, symbolize;
 	bool free_stacks, addresses;
+	uint64_t stall_threshold; /* ns */
 	uint64_t sample, sample_seed, stack_depth, ring_memory, collector_memory, max_file;
 	uint32_t events; /* enum ht_seg_option: ALLOC, MAP, THREAD */
 	int follow, wait, on_full, timestamps, argv;

@@ -90,6 +90,14 @@ struct ht_op_info {
 };
 extern const struct ht_op_info ht_op_info[HT_OP_COUNT];
 
+/* Op and what else is known of an event, in one byte. */
+enum ht_event_bits {
+	HT_EVENT_OP = 31, /* enum ht_op */
+	HT_EVENT_STAMPED = 32,
+	HT_EVENT_NEW_MACHINE = 64,
+	HT_EVENT_UNPAIRED = 128,
+};
+
 /* One event, decoded. stack 0 = none recorded. */
 struct ht_event {
 	uint8_t op;
@@ -306,6 +314,19 @@ void ht_trace_writer_sample(struct ht_trace_writer *w, const struct ht_sample *s
  * Ids must have been given out before: an event of an unknown thread is not written, an unknown
  * stack becomes 0, a death of an unknown birth an UNKNOWN one, and each such case is counted. */
 uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e);
+/* The same of one thread's births and deaths in a row, in their simplest form; a third of the work. Births take the next
+ * numbers, from ht_trace_writer_births on. */
+struct ht_birth_death {
+	uint64_t time;	 /* as of struct ht_event; so below */
+	uint64_t address; /* births */
+	uint64_t seq;	 /* deaths: of a birth that was written, or stands in front of it here */
+	uint64_t size;	 /* deaths: with sized_ends */
+	uint32_t stack;
+	uint8_t bits;	 /* enum ht_event_bits but UNPAIRED: a birth but ALIGNED, NEW without an alignment; or a death that
+			  * names one */
+};
+void ht_trace_writer_lives(struct ht_trace_writer *w, uint32_t thread, const struct ht_birth_death *e, size_t n);
+uint64_t ht_trace_writer_births(const struct ht_trace_writer *w);
 /* Where time went, in any order: readers sort. Of threads that were given out. */
 void ht_trace_writer_wait(struct ht_trace_writer *w, const struct ht_wait *x);
 void ht_trace_writer_wake(struct ht_trace_writer *w, const struct ht_wake *x);
@@ -382,12 +403,6 @@ size_t ht_trace_block_of_birth(const struct ht_trace *t, uint64_t seq);
  * struct ht_event, and the fastest way to read a trace. Values are those of struct ht_event, and where an op has
  * none of a kind it is 0. Threads stand as runs, and what few events have (extra, extra2) in a list of its own.
  */
-enum ht_event_bits {
-	HT_EVENT_OP = 31, /* enum ht_op */
-	HT_EVENT_STAMPED = 32,
-	HT_EVENT_NEW_MACHINE = 64,
-	HT_EVENT_UNPAIRED = 128,
-};
 struct ht_event_run {
 	uint32_t thread, count; /* so many events of that thread; count > 0 */
 };

@@ -27,15 +27,24 @@ static int read_events(const struct ht_trace *t, const struct ht_block_info *b, 
 	return ht_trace_read_block(t, &f, &out->zstd, &out->packed, &out->raw, d);
 }
 
-static void late_damage(const struct ht_trace *t, const struct ht_block_info *b, const char *why)
+static void note_late(const struct ht_trace *t, uint64_t offset, uint32_t block, const char *why)
 {
 	struct ht_trace *shared = (struct ht_trace *)t;
 	if (__atomic_exchange_n(&shared->late_claim, 1, __ATOMIC_RELAXED))
 		return;
-	snprintf(shared->late_text, sizeof(shared->late_text), "%s: damaged at byte %llu (block %u): %s", t->path,
-		 (unsigned long long)b->offset, b->sequence, why);
+	snprintf(shared->late_text, sizeof(shared->late_text), "%s: damaged at byte %llu (block %u): %.300s", t->path,
+		 (unsigned long long)offset, block, why);
 	/* pairs with the acquire in ht_trace_verdict and ht_trace_verdict_text */
 	__atomic_store_n(&shared->late, 1, __ATOMIC_RELEASE);
+}
+
+int ht_trace_late_damage(const struct ht_trace *t, uint64_t offset, uint32_t block, int err, struct ht_diag *d)
+{
+	char why[sizeof(d->text)];
+	memcpy(why, d->text, sizeof(why));
+	note_late(t, offset, block, why);
+	return ht_fail(d, err == HT_ERR_TRUNCATED ? HT_ERR_DAMAGED : err, "%s: damaged at byte %llu (block %u): %.300s",
+		       t->path, (unsigned long long)offset, block, why);
 }
 
 int ht_trace_block_arrays(const struct ht_trace *t, size_t i, struct ht_event_arrays *out, struct ht_diag *d)
@@ -55,11 +64,7 @@ int ht_trace_block_arrays(const struct ht_trace *t, size_t i, struct ht_event_ar
 		return 0;
 	}
 	out->run_count = out->extra_count = 0;
-	char why[sizeof(d->text)];
-	memcpy(why, d->text, sizeof(why));
-	late_damage(t, b, why);
-	return ht_fail(d, err == HT_ERR_TRUNCATED ? HT_ERR_DAMAGED : err, "%s: damaged at byte %llu (block %u): %.300s",
-		       t->path, (unsigned long long)b->offset, b->sequence, why);
+	return ht_trace_late_damage(t, b->offset, b->sequence, err, d);
 }
 
 int ht_trace_block_ops(const struct ht_trace *t, size_t i, struct ht_event_arrays *scratch, uint32_t *ops)

@@ -246,6 +246,25 @@ static void load_events(struct ht_trace *t, const struct ht_found *f)
 		t->duration = h->last_ns;
 }
 
+static void load_times(struct ht_trace *t, const struct ht_found *f)
+{
+	const struct ht_block_head *h = &f->head;
+	if (h->count > HT_RECORDS_MAX || h->last_ns < h->first_ns) {
+		ht_trace_damage(t, f->offset, t->sequence, "its head contradicts itself");
+		return;
+	}
+	ht_grow(&t->times, &t->time_cap, t->time_count + 1, sizeof(*t->times));
+	t->times[t->time_count++] = (struct ht_found_times){.info = {.kind = h->kind,
+								     .count = h->count,
+								     .offset = f->offset,
+								     .first_ns = h->first_ns,
+								     .last_ns = h->last_ns,
+								     .sequence = t->sequence},
+							    .defined = defined_now(t)};
+	if (h->last_ns > t->duration)
+		t->duration = h->last_ns;
+}
+
 static void load_checkpoint(struct ht_trace *t, const struct ht_found *f)
 {
 	ht_grow(&t->checkpoints, &t->checkpoint_cap, t->checkpoint_count + 1, sizeof(*t->checkpoints));
@@ -269,6 +288,11 @@ void ht_trace_load(struct ht_trace *t, struct ht_loader *l, const struct ht_foun
 		return;
 	case HT_KIND_CHECKPOINT:
 		load_checkpoint(t, f);
+		return;
+	case HT_KIND_SCHED:
+	case HT_KIND_WAITS:
+	case HT_KIND_STALLS:
+		load_times(t, f);
 		return;
 	case HT_KIND_SYMBOLS:
 		ht_grow(&t->symbols, &t->symbol_cap, t->symbol_count + 1, sizeof(*t->symbols));

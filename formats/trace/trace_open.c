@@ -4,6 +4,7 @@
  * head does not hold the scan looks for the next that does.
  */
 #include "trace_reader.h"
+#include "trace_times.h"
 #include "trace_totals.h"
 
 #include <errno.h>
@@ -329,7 +330,7 @@ static void scan(struct ht_trace *t, struct ht_loader *l, uint64_t offset)
 static bool confirm(const struct ht_trace *t, struct ht_found *f)
 {
 	struct ht_block_head said = f->head;
-	if (said.kind == HT_KIND_EVENTS)
+	if (said.kind == HT_KIND_EVENTS || ht_times_kind(said.kind))
 		return true;
 	return read_head(t, f->offset, f) && f->head.kind == said.kind &&
 	       f->head.sequence == said.sequence && f->head.packed_len == said.packed_len;

@@ -22,6 +22,7 @@ void ht_trace_close(struct ht_trace *t)
 	free(t->blocks);
 	free(t->defined);
 	free(t->symbols);
+	free(t->times);
 	free(t->checkpoints);
 	free(t->path);
 	free(t);

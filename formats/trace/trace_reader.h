@@ -31,6 +31,11 @@ struct ht_checkpoint {
 	struct ht_defined defined;
 };
 
+struct ht_found_times {
+	struct ht_time_block info;
+	struct ht_defined defined;
+};
+
 struct ht_trace {
 	int fd;
 	char *path; /* for messages */
@@ -60,6 +65,9 @@ struct ht_trace {
 
 	struct ht_checkpoint *checkpoints;
 	size_t checkpoint_count, checkpoint_cap;
+	/* blocks of waits, stalls and switches */
+	struct ht_found_times *times;
+	size_t time_count, time_cap;
 	/* blocks of symbols, in the order of the file */
 	struct ht_found *symbols;
 	size_t symbol_count, symbol_cap;
@@ -84,6 +92,8 @@ void ht_grow(void *items, size_t *cap, size_t count, size_t size);
 /* Notes that what stands at offset cannot be right, and for the first such place why. */
 void ht_trace_damage(struct ht_trace *t, uint64_t offset, uint32_t block, const char *why);
 void ht_trace_truncate(struct ht_trace *t, uint64_t offset, uint32_t block);
+/* The same of a block that is decoded later than at open, by any thread: words what d says, and returns err. trace_events.c */
+int ht_trace_late_damage(const struct ht_trace *t, uint64_t offset, uint32_t block, int err, struct ht_diag *d);
 
 /* Reads and checks the payload of a found block; raw holds its columns. */
 int ht_trace_read_block(const struct ht_trace *t, const struct ht_found *f, void **zstd,

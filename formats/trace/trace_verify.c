@@ -11,6 +11,7 @@
 #include "trace_checkpoint.h"
 #include "trace_livemap.h"
 #include "trace_reader.h"
+#include "trace_times.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -304,6 +305,20 @@ static void one_block(struct verifier *v, size_t i, struct ht_events *events)
 			 b->sequence, first, last, b->first_ns, b->last_ns);
 }
 
+/* Waits, switches and so on stand apart from all that. */
+static void all_times(struct verifier *v)
+{
+	struct ht_time_records r = {0};
+	struct ht_diag d;
+	for (size_t i = 0; i < ht_trace_time_block_count(v->t); i++) {
+		int err = ht_times_check(v->t, i, &r, &v->sums, &d);
+		if (err)
+			violated(v, "%s", d.text);
+		v->holes |= err < 0;
+	}
+	ht_time_records_release(&r);
+}
+
 static void check_total(struct verifier *v, const char *name, uint64_t footer, uint64_t found)
 {
 	if (footer != found)
@@ -330,6 +345,12 @@ static void check_totals(struct verifier *v)
 	check_total(v, "unknown frees", f->unknown_frees, s->unknown_frees);
 	check_total(v, "failed calls", f->failed_calls, s->failed_calls);
 	check_total(v, "undone reallocs", f->undone_reallocs, s->undone_reallocs);
+	check_total(v, "waits", f->waits, s->waits);
+	check_total(v, "waits in calls on descriptors and sleeps", f->io_waits, s->io_waits);
+	check_total(v, "wakes", f->wakes, s->wakes);
+	check_total(v, "stalls", f->stalls, s->stalls);
+	check_total(v, "faults", f->faults, s->faults);
+	check_total(v, "switches", f->switches, s->switches);
 	if (!f->levels_known)
 		return;
 	check_total(v, "bytes at the peak", f->peak_bytes, s->peak_bytes);
@@ -375,6 +396,7 @@ int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, con
 			progress(ctx, "blocks", i + 1, t->block_count);
 	}
 	checkpoints(&v, t->block_count);
+	all_times(&v);
 	if (verdict == HT_VERDICT_OK && !v.holes) {
 		if (t->has_footer)
 			check_totals(&v);

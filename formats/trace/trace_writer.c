@@ -7,10 +7,8 @@
  * in the middle of its work; the partly written block is a truncated tail to every reader. Blocks get
  * small while there is little room, so that this tail is small, too.
  */
+#include "trace_writer.h"
 #include "trace_checkpoint.h"
-#include "trace_dict.h"
-#include "trace_encode.h"
-#include "trace_footer.h"
 #include "trace_totals.h"
 
 #include <errno.h>
@@ -26,27 +24,6 @@ _Static_assert(DICT_BYTES <= HT_RECORDS_MAX, "an entry takes a byte at least");
 #define EVENT_BYTES 16 /* more than an event mostly takes, packed and with its part of the dictionaries */
 #define COMMAND_MAX (1u << 20) /* of the command in the file header */
 #define TEXT_MAX (64u << 10)   /* of each other text there */
-
-struct ht_trace_writer {
-	int fd;
-	int error; /* errno of the write that failed */
-	uint64_t bytes;
-	uint32_t sequence;
-	uint64_t duration;
-	uint64_t sample_first, sample_last; /* of the pending ones */
-	struct ht_encoder events;
-	struct ht_block_packer *packer;
-	struct ht_buf raw, packed;
-	/* dictionaries: what waits, and how many ids are given out */
-	struct ht_buf string_lengths, string_bytes;
-	struct ht_table_out images, modules, nodes, threads, samples;
-	uint32_t pending_strings;
-	uint32_t string_count, image_count, module_count, node_count, thread_count;
-	struct ht_footer index;
-	/* the last checkpoint */
-	uint32_t checkpoints;
-	uint64_t events_since, bytes_then;
-};
 
 /* --- the file header ----------------------------------------------------------------------- */
 
@@ -124,14 +101,19 @@ static void put_bytes(struct ht_trace_writer *w, const struct ht_buf *b)
 		w->bytes += b->len;
 }
 
-/* Packs w->raw as one block and appends it in a single write. */
-static void put_block(struct ht_trace_writer *w, struct ht_block_head *h)
+/* Readers keep what they find in other blocks, so that one must not unpack to much more than it is in the file. */
+static bool is_kept(unsigned kind)
+{
+	return kind != HT_KIND_EVENTS && !ht_times_kind(kind);
+}
+
+void ht_writer_block(struct ht_trace_writer *w, struct ht_block_head *h)
 {
 	if (w->error)
 		return;
 	h->sequence = w->sequence++;
 	w->packed.len = 0;
-	ht_block_pack(w->packer, h, w->raw.data, w->raw.len, h->kind != HT_KIND_EVENTS, &w->packed);
+	ht_block_pack(w->packer, h, w->raw.data, w->raw.len, is_kept(h->kind), &w->packed);
 	put_bytes(w, &w->packed);
 	ht_footer_add(&w->index, h);
 	if (h->last_ns > w->duration)
@@ -149,7 +131,7 @@ static void put_table(struct ht_trace_writer *w, struct ht_table_out *o, uint64_
 				  .count = o->count,
 				  .first_ns = first_ns,
 				  .last_ns = last_ns};
-	put_block(w, &h);
+	ht_writer_block(w, &h);
 	ht_table_clear(o);
 }
 
@@ -165,12 +147,12 @@ static void put_strings(struct ht_trace_writer *w)
 	struct ht_block_head h = {.kind = HT_KIND_STRINGS,
 				  .count = w->pending_strings,
 				  .first_seq = w->string_count - w->pending_strings};
-	put_block(w, &h);
+	ht_writer_block(w, &h);
 	w->string_lengths.len = w->string_bytes.len = 0;
 	w->pending_strings = 0;
 }
 
-static void put_dictionaries(struct ht_trace_writer *w)
+void ht_writer_dictionaries(struct ht_trace_writer *w)
 {
 	/* in the order in which they refer to each other */
 	put_strings(w);
@@ -214,7 +196,7 @@ static void put_checkpoint(struct ht_trace_writer *w)
 	ht_checkpoint_build(c, w->checkpoints, &h, &w->raw);
 	if (c->survivors.off)
 		return;
-	put_block(w, &h);
+	ht_writer_block(w, &h);
 	w->checkpoints++;
 	w->events_since = 0;
 	w->bytes_then = w->bytes;
@@ -225,9 +207,9 @@ static void put_events(struct ht_trace_writer *w)
 	struct ht_block_head h;
 	if (!ht_encoder_events(&w->events))
 		return;
-	put_dictionaries(w);
+	ht_writer_dictionaries(w);
 	ht_encoder_finish_block(&w->events, &h, &w->raw);
-	put_block(w, &h);
+	ht_writer_block(w, &h);
 	w->events_since += h.count;
 	put_checkpoint(w);
 	size_blocks(w);
@@ -270,7 +252,7 @@ uint32_t ht_trace_writer_string(struct ht_trace_writer *w, const char *s, size_t
 	if (n > HT_STRING_MAX)
 		n = HT_STRING_MAX;
 	if (w->string_bytes.len >= DICT_BYTES || w->string_lengths.len >= DICT_BYTES)
-		put_dictionaries(w);
+		ht_writer_dictionaries(w);
 	ht_buf_varint(&w->string_lengths, n);
 	ht_buf_append(&w->string_bytes, s, n);
 	w->pending_strings++;
@@ -281,7 +263,7 @@ static void put_record(struct ht_trace_writer *w, struct ht_table_out *o, const 
 		       uint32_t id)
 {
 	if (o->bytes >= DICT_BYTES)
-		put_dictionaries(w);
+		ht_writer_dictionaries(w);
 	ht_table_put(o, record, id);
 }
 
@@ -345,10 +327,30 @@ uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e)
 	return ht_encoder_put(&w->events, e);
 }
 
+void ht_trace_writer_lives(struct ht_trace_writer *w, uint32_t thread, const struct ht_birth_death *e, size_t n)
+{
+	while (n) {
+		if (__builtin_expect(!w->events.room, 0) && !ht_encoder_make_room(&w->events)) {
+			put_events(w);
+			ht_encoder_make_room(&w->events);
+		}
+		size_t some = n < w->events.room ? n : w->events.room;
+		ht_encoder_put_lives(&w->events, thread, e, some);
+		e += some;
+		n -= some;
+	}
+}
+
+uint64_t ht_trace_writer_births(const struct ht_trace_writer *w)
+{
+	return w->events.next_seq;
+}
+
 int ht_trace_writer_flush(struct ht_trace_writer *w, struct ht_diag *d)
 {
 	put_events(w);
-	put_dictionaries(w);
+	ht_times_flush(w);
+	ht_writer_dictionaries(w);
 	if (w->error)
 		return ht_fail(d, HT_ERR_SYSTEM, "the trace cannot be written: %s",
 			       strerror(w->error));
@@ -383,6 +385,7 @@ static void own_totals(const struct ht_trace_writer *w, struct ht_trace_totals *
 	t->failed_calls = ops[HT_OP_FAILED];
 	t->undone_reallocs = ops[HT_OP_REALLOC_UNDO];
 	const struct ht_encoder_level *l = &w->events.level;
+	ht_times_totals(&w->times, t);
 	t->levels_known = l->known;
 	t->peak_bytes = l->known ? l->peak : 0;
 	t->peak_ns = l->known ? l->peak_time * w->events.unit : 0;
@@ -399,10 +402,10 @@ static void put_footer(struct ht_trace_writer *w, const struct ht_trace_totals *
 	ht_footer_total(&w->index, HT_TOTAL_EXIT_STATUS, (uint32_t)exit_status + 1u);
 	ht_footer_total(&w->index, HT_TOTAL_DURATION, w->duration);
 	struct ht_block_head h = {.kind = HT_KIND_FOOTER, .count = ht_footer_build(&w->index, &w->raw)};
-	put_block(w, &h);
+	ht_writer_block(w, &h);
 	w->raw.len = 0;
 	struct ht_block_head end = {.kind = HT_KIND_END, .first_seq = offset};
-	put_block(w, &end);
+	ht_writer_block(w, &end);
 }
 
 int ht_trace_writer_finish(struct ht_trace_writer *w, struct ht_trace_totals *t,
@@ -431,6 +434,7 @@ void ht_trace_writer_abandon(struct ht_trace_writer *w)
 	for (size_t i = 0; i < HT_ARRAY_SIZE(tables); i++)
 		ht_table_release(tables[i]);
 	ht_footer_release(&w->index);
+	ht_times_release(&w->times);
 	ht_buf_release(&w->string_lengths);
 	ht_buf_release(&w->string_bytes);
 	ht_buf_release(&w->raw);

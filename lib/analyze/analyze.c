@@ -105,7 +105,11 @@ static void run_other_passes(struct ht_analysis *a, const bool *threads)
 	struct ht_pass passes[HT_OTHER_PASSES];
 	struct ht_walk_result result;
 	size_t count = a->options.other_passes(a->options.other_ctx, a, passes);
+	if (!count)
+		return; /* only stacks are wanted */
 	ht_walk(a->trace, &a->options, threads, passes, count, &result);
+	a->walked = true;
+	a->totals.region_instances = result.region_instances;
 	a->totals.damaged_blocks = result.damaged_blocks;
 }
 
@@ -137,8 +141,10 @@ static void run_passes(struct ht_analysis *a, const bool *images, const bool *th
 	if (estimate)
 		passes[pass_count++] = ht_estimate_pass(estimate);
 	ht_walk(a->trace, &a->options, threads, passes, pass_count, &result);
+	a->walked = true;
 	a->totals.region_instances = result.region_instances;
 	a->totals.damaged_blocks = result.damaged_blocks;
+	ht_count_times(a);
 	ht_tally_finish(&tally);
 	if (estimate)
 		ht_estimate_finish(estimate);

@@ -160,7 +160,8 @@ uint64_t ht_counters_companion(const struct ht_counters *c, enum ht_metric m);
 
 /* Events of the population by class, as in info's events{}. A realloc that returned a block is one
  * realloc; its halves count nowhere else. alloc + realloc = allocations. free = frees of whatever kind
- * that are not half of such a realloc: known, inherited, foreign, realloc(p, 0). */
+ * that are not half of such a realloc: known, inherited, foreign, realloc(p, 0). sync: waits for locks and threads; io: the
+ * other waits; sched: switches; what is counted from here on is not among the trace's events. */
 struct ht_event_counts {
 	uint64_t alloc, free, realloc, map, thread, sync, io, sched, stall, fault;
 };
@@ -232,6 +233,7 @@ struct ht_series_point {
 struct ht_analysis {
 	struct ht_trace *trace;
 	struct ht_analysis_options options;
+	bool walked; /* the events were read: other passes may not want any */
 	struct ht_totals totals;
 	struct ht_image_totals *images; /* one per image id, selected or not */
 	size_t image_count;
@@ -373,6 +375,26 @@ enum ht_profile_kind {
  * (may be NULL), for exporters that carry one. Needs options.sites. */
 const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum ht_profile_kind kind,
 					     const char *const *comments, size_t comment_count, size_t *value_index);
+
+/* A profile of other numbers than the heap's, over the same stacks: one sample an entry. What entries point to, and types, must
+ * outlive it. */
+struct ht_profile_entry {
+	uint32_t node;	    /* the stack */
+	const char *name;   /* in its place a frame that is a name alone, "(preempted)"; or NULL */
+	const int64_t *values; /* one per type */
+	const struct ht_profile_label *labels;
+	size_t label_count;
+};
+struct ht_profile_made {
+	const struct ht_profile_type *types;
+	size_t type_count, main; /* main: the default type */
+	const struct ht_profile_entry *entries;
+	size_t count;
+	bool drop_allocator; /* the allocator's frames are of no interest */
+};
+const struct ht_profile *ht_made_profile(const struct ht_analysis *a, const struct ht_profile_made *made,
+					 const char *const *comments, size_t comment_count);
+/* Of either. */
 void ht_profile_free(const struct ht_profile *p);
 
 #endif

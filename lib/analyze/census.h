@@ -31,4 +31,7 @@ struct ht_series {
 void ht_series_init(struct ht_series *s, struct ht_analysis *a, const bool *image_selected);
 struct ht_pass ht_series_pass(struct ht_series *s);
 
+/* time_counts.c: what the events of the population do not hold: waits, switches, stalls, faults, into totals.events. */
+void ht_count_times(struct ht_analysis *a);
+
 #endif

@@ -1,34 +1,14 @@
 /*
  * profile_build: the neutral ht_profile that exporters get, made of the sites that the filters let
- * through. One sample per stack; one profile location per address; functions by name, linkage name,
- * file and first line. Addresses stay link-time: they mean the same in every run of a build.
+ * through, or of numbers that came from elsewhere. One sample per stack; one profile location per address; functions
+ * by name, linkage name, file and first line. Addresses stay link-time: they mean the same in every run of a build.
  */
 #include <stdlib.h>
 
-#include "hash_index.h"
 #include "labelled.h"
+#include "profile_build.h"
 #include "profile_values.h"
 #include "utf8.h"
-
-/* The profile and what it owns; the profile comes first, so that it can be freed. */
-struct built {
-	struct ht_profile profile;
-	const struct ht_analysis *a;
-	const struct ht_stacks *stacks;
-	enum ht_profile_kind kind;
-	uint32_t *location_of; /* trace location -> profile location + 1 */
-	uint32_t *mapping_of;  /* module id -> mapping + 1 */
-	struct ht_profile_mapping *mappings;
-	struct ht_profile_location *locations;
-	struct ht_profile_function *functions;
-	struct ht_profile_sample *samples;
-	size_t location_cap, function_cap, sample_cap;
-	struct ht_index function_index;
-	char **texts; /* build-ids and comments */
-	size_t text_count;
-	const char **comments;
-	struct ht_buf drop_frames;
-};
 
 #define GROW(array, count, cap)                                                       \
 	do {                                                                          \
@@ -38,19 +18,18 @@ struct built {
 		}                                                                     \
 	} while (0)
 
-static const char *own(struct built *b, char *text)
+const char *ht_profile_own(struct ht_profile_built *b, char *text)
 {
 	b->texts = ht_xrealloc(b->texts, b->text_count + 1, sizeof(*b->texts));
 	return b->texts[b->text_count++] = text;
 }
 
-/* Names come from anywhere; in a profile they are text. */
-static const char *clean(struct built *b, const char *text)
+const char *ht_profile_clean(struct ht_profile_built *b, const char *text)
 {
 	struct ht_buf buf = {0};
 	if (ht_utf8_clean(&buf, text, strlen(text))) {
 		ht_buf_byte(&buf, '\0');
-		return own(b, (char *)buf.data);
+		return ht_profile_own(b, (char *)buf.data);
 	}
 	ht_buf_release(&buf);
 	return text;
@@ -60,7 +39,7 @@ static const char *clean(struct built *b, const char *text)
 
 #define PAGE UINT64_C(4096)
 
-static uint32_t add_mapping(struct built *b, uint32_t module)
+static uint32_t add_mapping(struct ht_profile_built *b, uint32_t module)
 {
 	const struct ht_trace *t = b->a->trace;
 	const struct ht_module *m = ht_trace_module(t, module);
@@ -71,8 +50,8 @@ static uint32_t add_mapping(struct built *b, uint32_t module)
 		return b->mapping_of[module] - 1;
 	limit = limit < m->text_vaddr || limit > UINT64_MAX - PAGE ? UINT64_MAX : (limit + PAGE - 1) & ~(PAGE - 1);
 	b->mappings[b->profile.mapping_count] = (struct ht_profile_mapping){
-		.file = clean(b, ht_trace_string(t, m->path, NULL)),
-		.build_id = own(b, ht_xstrdup(ht_build_id_text(t, module + 1, id))),
+		.file = ht_profile_clean(b, ht_trace_string(t, m->path, NULL)),
+		.build_id = ht_profile_own(b, ht_xstrdup(ht_build_id_text(t, module + 1, id))),
 		.start = m->text_vaddr,
 		.limit = limit,
 		.offset = m->text_offset,
@@ -84,7 +63,7 @@ static uint32_t add_mapping(struct built *b, uint32_t module)
 }
 
 /* Mapping 0 names the profile: it is the program, hit or not. */
-static void add_main_mapping(struct built *b)
+static void add_main_mapping(struct ht_profile_built *b)
 {
 	const struct ht_trace *t = b->a->trace;
 	for (uint32_t i = 0; i < b->a->image_count; i++) {
@@ -101,7 +80,7 @@ static void add_main_mapping(struct built *b)
 
 /* A flag stays only if it is true of every location: any of them stops pprof from symbolizing on its
  * own. A mapping without locations claims nothing. */
-static void judge_mappings(struct built *b)
+static void judge_mappings(struct ht_profile_built *b)
 {
 	struct ht_profile *p = &b->profile;
 	bool *hit = ht_xcalloc(p->mapping_count, sizeof(*hit));
@@ -135,11 +114,11 @@ static void judge_mappings(struct built *b)
 
 /* --- functions, locations ----------------------------------------------------------------- */
 
-static uint32_t add_function(struct built *b, const struct ht_frame *f)
+static uint32_t add_function(struct ht_profile_built *b, const struct ht_frame *f)
 {
 	struct ht_profile *p = &b->profile;
-	const char *name = clean(b, f->function), *linkage = clean(b, f->linkage);
-	const char *file = clean(b, f->file ? f->file : "");
+	const char *name = ht_profile_clean(b, f->function), *linkage = ht_profile_clean(b, f->linkage);
+	const char *file = ht_profile_clean(b, f->file ? f->file : "");
 	uint64_t h = f->start_line;
 	for (const char *c = f->linkage; *c; c++)
 		h = h * 131 + (uint8_t)*c;
@@ -161,7 +140,7 @@ static uint32_t add_function(struct built *b, const struct ht_frame *f)
 }
 
 /* Index + 1 of the profile's location; 0 when all its frames are hidden. */
-static uint32_t add_location(struct built *b, uint32_t number)
+static uint32_t add_location(struct ht_profile_built *b, uint32_t number)
 {
 	struct ht_profile *p = &b->profile;
 	const struct ht_location *l = &b->stacks->locations[number];
@@ -200,16 +179,11 @@ static size_t line_of(const struct ht_location *l, const struct ht_stacks *s, ui
 	return line;
 }
 
-static void add_sample(struct built *b, uint32_t node, const struct ht_counters *c,
-		       const struct ht_profile_label *labels, size_t label_count)
+static struct ht_profile_sample located(struct ht_profile_built *b, uint32_t node)
 {
-	struct ht_profile *p = &b->profile;
 	const struct ht_stacks *s = b->stacks;
-	int64_t values[HT_WHOLE_COUNT] = {0};
 	size_t cap = 0, n = 0;
 	uint32_t *locations = NULL;
-	if (!ht_profile_values(b->a, b->kind, node, c, values))
-		return;
 	const uint32_t callsite = ht_stacks_callsite_index(s, node);
 	struct ht_profile_sample sample = {.callsite = SIZE_MAX};
 	for (unsigned left = HT_STACK_MAX_NODES; node && left; left--) {
@@ -229,171 +203,107 @@ static void add_sample(struct built *b, uint32_t node, const struct ht_counters 
 		}
 		node = parent < node ? parent : 0;
 	}
-	int64_t *kept = ht_xmalloc(p->type_count * sizeof(*kept));
-	memcpy(kept, values, p->type_count * sizeof(*kept));
 	sample.locations = locations;
 	sample.location_count = n;
-	sample.values = kept;
-	if (label_count) {
-		struct ht_profile_label *own_labels = ht_xcalloc(label_count, sizeof(*own_labels));
-		memcpy(own_labels, labels, label_count * sizeof(*own_labels));
-		for (size_t i = 0; i < label_count; i++)
-			own_labels[i].str = labels[i].str ? clean(b, labels[i].str) : NULL;
-		sample.labels = own_labels;
-		sample.label_count = label_count;
-	}
 	if (sample.callsite > n)
 		sample.callsite = n;
+	return sample;
+}
+
+/* A stack of one frame that is a name alone: no code has it. */
+static struct ht_profile_sample named(struct ht_profile_built *b, const char *name)
+{
+	struct ht_profile *p = &b->profile;
+	const struct ht_frame frame = {.function = name, .linkage = name};
+	const uint32_t function = add_function(b, &frame);
+	uint32_t *locations = ht_xmalloc(sizeof(*locations));
+	size_t i = 0;
+	while (i < b->named_count && b->locations[b->named[i]].lines->function != function)
+		i++;
+	if (i == b->named_count) {
+		struct ht_profile_line *line = ht_xmalloc(sizeof(*line));
+		*line = (struct ht_profile_line){function, 0};
+		GROW(b->locations, p->location_count, b->location_cap);
+		b->locations[p->location_count] = (struct ht_profile_location){.lines = line, .line_count = 1};
+		b->named = ht_xrealloc(b->named, b->named_count + 1, sizeof(*b->named));
+		b->named[b->named_count++] = (uint32_t)p->location_count++;
+	}
+	locations[0] = b->named[i];
+	return (struct ht_profile_sample){.locations = locations, .location_count = 1};
+}
+
+static void add_sample(struct ht_profile_built *b, const struct ht_profile_entry *e)
+{
+	struct ht_profile *p = &b->profile;
+	struct ht_profile_sample sample = e->name ? named(b, e->name) : located(b, e->node);
+	int64_t *kept = ht_xmalloc(p->type_count * sizeof(*kept));
+	memcpy(kept, e->values, p->type_count * sizeof(*kept));
+	sample.values = kept;
+	if (e->label_count) {
+		struct ht_profile_label *own_labels = ht_xcalloc(e->label_count, sizeof(*own_labels));
+		memcpy(own_labels, e->labels, e->label_count * sizeof(*own_labels));
+		for (size_t i = 0; i < e->label_count; i++)
+			own_labels[i].str = e->labels[i].str ? ht_profile_clean(b, e->labels[i].str) : NULL;
+		sample.labels = own_labels;
+		sample.label_count = e->label_count;
+	}
 	GROW(b->samples, p->sample_count, b->sample_cap);
 	b->samples[p->sample_count++] = sample;
 }
 
-static void add_samples(struct built *b)
+static void add_counters(struct ht_profile_built *b, enum ht_profile_kind kind, uint32_t node,
+			 const struct ht_counters *c, const struct ht_profile_label *labels, size_t label_count)
+{
+	int64_t values[HT_WHOLE_COUNT] = {0};
+	if (ht_profile_values(b->a, kind, node, c, values))
+		add_sample(b, &(struct ht_profile_entry){
+				      .node = node, .values = values, .labels = labels, .label_count = label_count});
+}
+
+static void add_sites(struct ht_profile_built *b, enum ht_profile_kind kind)
 {
 	const struct ht_labelled *l = b->a->labelled;
 	const struct ht_sites *sites = b->a->sites;
 	struct ht_profile_label labels[HT_LABELS_MAX];
 	for (uint32_t i = 0; l && i < l->count; i++)
-		add_sample(b, l->items[i].node, &l->items[i].c, labels, ht_labelled_labels(l, &l->items[i], labels));
+		add_counters(b, kind, l->items[i].node, &l->items[i].c, labels,
+			     ht_labelled_labels(l, &l->items[i], labels));
 	for (uint32_t i = 0; !l && sites && i < sites->count; i++)
 		if (sites->items[i].shown)
-			add_sample(b, sites->items[i].node, &sites->items[i].c, NULL, 0);
-}
-
-/* --- comments ----------------------------------------------------------------------------- */
-
-static char *command_text(const struct ht_trace *t)
-{
-	const char *command = ht_trace_settings(t)->command;
-	struct ht_buf text = {0};
-	for (const char *at = command; at && *at; at += strlen(at) + 1)
-		ht_buf_printf(&text, "%s%s", text.len ? " " : "", at);
-	ht_buf_byte(&text, '\0');
-	return (char *)text.data;
-}
-
-static char *completeness_text(const struct ht_analysis *a)
-{
-	struct ht_diag why;
-	if (ht_analysis_complete(a, &why))
-		return ht_xasprintf("complete: no event lost, %llu truncated stacks",
-				    (unsigned long long)a->totals.truncated_stacks);
-	return ht_xasprintf("incomplete: %s", why.text);
-}
-
-static void say_name(struct ht_buf *b, const char *what, const char *value)
-{
-	if (value)
-		ht_buf_printf(b, ", %s %s", what, value);
-}
-
-/* Of which blocks this is the profile, NULL: of all, at the end. */
-static char *selection_text(const struct ht_selection *s)
-{
-	struct ht_buf b = {0};
-	if (s->from_ns)
-		ht_buf_printf(&b, ", from %llu ns", (unsigned long long)s->from_ns);
-	if (s->to_ns != UINT64_MAX)
-		ht_buf_printf(&b, ", to %llu ns", (unsigned long long)s->to_ns);
-	if (s->at == HT_AT_PEAK)
-		ht_buf_printf(&b, ", live at the peak");
-	if (s->at == HT_AT_TIME)
-		ht_buf_printf(&b, ", live at %llu ns", (unsigned long long)s->at_ns);
-	if (s->process)
-		ht_buf_printf(&b, ", process %u", s->process);
-	say_name(&b, "thread", s->thread);
-	say_name(&b, "focus", s->focus);
-	say_name(&b, "ignore", s->ignore);
-	say_name(&b, "hide", s->hide);
-	say_name(&b, "module", s->module);
-	say_name(&b, "region", s->region);
-	say_name(&b, "task", s->task);
-	if (s->min_size)
-		ht_buf_printf(&b, ", at least %llu bytes", (unsigned long long)s->min_size);
-	if (s->max_size != UINT64_MAX)
-		ht_buf_printf(&b, ", at most %llu bytes", (unsigned long long)s->max_size);
-	if (!b.len)
-		return NULL;
-	ht_buf_byte(&b, '\0');
-	char *text = ht_xasprintf("selection: %s", (const char *)b.data + 2);
-	ht_buf_release(&b);
-	return text;
-}
-
-/* What recording cost; nothing without a footer. */
-static char *overhead_text(const struct ht_trace *t)
-{
-	bool known;
-	const struct ht_trace_totals *n = ht_trace_totals(t, &known);
-	return known ? ht_xasprintf("overhead: collector %llu ms of CPU, program %llu ms blocked on full rings",
-				    (unsigned long long)(n->collector_cpu_ns / 1000000),
-				    (unsigned long long)(n->blocked_ns / 1000000))
-		     : NULL;
-}
-
-static void add_comments(struct built *b, const char *const *more, size_t count)
-{
-	const struct ht_trace *t = b->a->trace;
-	const struct ht_trace_settings *settings = ht_trace_settings(t);
-	char *selection = selection_text(&b->a->options.selection), *overhead = overhead_text(t);
-	b->comments = ht_xcalloc(count + 8 + b->profile.mapping_count, sizeof(*b->comments));
-	size_t n = 0;
-	if (*b->profile.command)
-		b->comments[n++] = own(b, ht_xasprintf("command: %s", b->profile.command));
-	if (b->a->image_count)
-		b->comments[n++] = own(b, ht_xasprintf("pid: %u", b->profile.pid));
-	if (settings->hostname && *settings->hostname)
-		b->comments[n++] = clean(b, own(b, ht_xasprintf("host: %s", settings->hostname)));
-	b->comments[n++] = own(b, completeness_text(b->a));
-	if (b->a->sample_bytes)
-		b->comments[n++] = own(b, ht_xasprintf("sampled: one per %llu bytes, %llu samples; values are scaled",
-						       (unsigned long long)b->a->sample_bytes,
-						       (unsigned long long)b->a->samples));
-	if (selection)
-		b->comments[n++] = clean(b, own(b, selection));
-	if (overhead)
-		b->comments[n++] = own(b, overhead);
-	for (size_t i = 0; i < count; i++)
-		b->comments[n++] = more[i];
-	for (uint32_t i = 0; i < ht_trace_module_count(t); i++)
-		if (b->mapping_of[i])
-			b->comments[n++] = own(b, ht_xasprintf("#base %s=0x%llx", b->mappings[b->mapping_of[i] - 1].file,
-							       (unsigned long long)ht_trace_module(t, i)->bias));
-	b->profile.comments = b->comments;
-	b->profile.comment_count = n;
+			add_counters(b, kind, sites->items[i].node, &sites->items[i].c, NULL, 0);
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
-const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum ht_profile_kind kind,
-					     const char *const *comments, size_t comment_count, size_t *value_index)
+static struct ht_profile_built *begin(const struct ht_analysis *a, const struct ht_profile_type *types, size_t count,
+				      size_t main_type)
 {
-	struct built *b = ht_xcalloc(1, sizeof(*b));
+	struct ht_profile_built *b = ht_xcalloc(1, sizeof(*b));
 	struct ht_profile *p = &b->profile;
-	const struct ht_trace_settings *settings = ht_trace_settings(a->trace);
 	b->a = a;
 	b->stacks = a->stacks;
-	b->kind = kind < HT_PROFILE_COUNT ? kind : HT_PROFILE_HEAP;
 	b->location_of = ht_xcalloc(a->stacks->location_count, sizeof(*b->location_of));
 	b->mapping_of = ht_xcalloc(ht_trace_module_count(a->trace), sizeof(*b->mapping_of));
 	b->mappings = ht_xcalloc(ht_trace_module_count(a->trace), sizeof(*b->mappings));
-	const struct ht_profile_kind_info *info = ht_profile_kind_info(b->kind);
-	p->types = info->types;
-	p->type_count = info->count;
-	p->default_type = info->types[info->main].type;
-	p->command = clean(b, own(b, command_text(a->trace)));
+	p->types = types;
+	p->type_count = count;
+	p->default_type = types[main_type].type;
+	p->command = ht_profile_clean(b, ht_profile_own(b, ht_profile_command(a->trace)));
 	p->pid = a->image_count ? ht_trace_image(a->trace, 0)->pid : 0;
-	if (kind == HT_PROFILE_WHOLE)
-		p->points = ht_profile_curve(a, &p->point_count, &p->peak_point);
-	p->period_type = (struct ht_profile_type){"space", "bytes"};
-	p->period = settings->sample_bytes ? (int64_t)settings->sample_bytes : 1;
-	p->time_ns = (int64_t)(settings->start_utc_ns + a->totals.first_ns);
+	p->time_ns = (int64_t)(ht_trace_settings(a->trace)->start_utc_ns + a->totals.first_ns);
 	p->duration_ns = (int64_t)(a->totals.last_ns - a->totals.first_ns);
 	add_main_mapping(b);
-	add_samples(b);
+	return b;
+}
+
+static const struct ht_profile *finish(struct ht_profile_built *b, const char *const *comments, size_t comment_count,
+				       bool drop_allocator)
+{
+	struct ht_profile *p = &b->profile;
 	judge_mappings(b);
-	add_comments(b, comments, comment_count);
-	ht_allocator_pattern(&b->drop_frames, a->stacks);
+	ht_profile_comment(b, comments, comment_count);
+	if (drop_allocator)
+		ht_allocator_pattern(&b->drop_frames, b->stacks);
 	ht_buf_byte(&b->drop_frames, '\0');
 	p->drop_frames = (const char *)b->drop_frames.data;
 	p->keep_frames = "";
@@ -401,14 +311,42 @@ const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum h
 	p->functions = b->functions;
 	p->locations = b->locations;
 	p->samples = b->samples;
+	return p;
+}
+
+const struct ht_profile *ht_analysis_profile(const struct ht_analysis *a, enum ht_profile_kind kind,
+					     const char *const *comments, size_t comment_count, size_t *value_index)
+{
+	if (kind >= HT_PROFILE_COUNT)
+		kind = HT_PROFILE_HEAP;
+	const struct ht_profile_kind_info *info = ht_profile_kind_info(kind);
+	struct ht_profile_built *b = begin(a, info->types, info->count, info->main);
+	struct ht_profile *p = &b->profile;
+	const uint64_t rate = ht_trace_settings(a->trace)->sample_bytes;
+	if (kind == HT_PROFILE_WHOLE)
+		p->points = ht_profile_curve(a, &p->point_count, &p->peak_point);
+	p->period_type = (struct ht_profile_type){"space", "bytes"};
+	p->period = rate ? (int64_t)rate : 1;
+	add_sites(b, kind);
 	if (value_index)
 		*value_index = info->main;
-	return p;
+	return finish(b, comments, comment_count, true);
+}
+
+const struct ht_profile *ht_made_profile(const struct ht_analysis *a, const struct ht_profile_made *made,
+					 const char *const *comments, size_t comment_count)
+{
+	struct ht_profile_built *b = begin(a, made->types, made->type_count, made->main);
+	b->profile.period_type = made->types[0];
+	b->profile.period = 1;
+	for (size_t i = 0; i < made->count; i++)
+		add_sample(b, &made->entries[i]);
+	return finish(b, comments, comment_count, made->drop_allocator);
 }
 
 void ht_profile_free(const struct ht_profile *p)
 {
-	struct built *b = (struct built *)(uintptr_t)p;
+	struct ht_profile_built *b = (struct ht_profile_built *)(uintptr_t)p;
 	if (!b)
 		return;
 	for (size_t i = 0; i < p->location_count; i++)
@@ -426,6 +364,7 @@ void ht_profile_free(const struct ht_profile *p)
 	free(b->texts);
 	free(b->comments);
 	free(b->location_of);
+	free(b->named);
 	free(b->mapping_of);
 	free(b->mappings);
 	free(b->locations);

@@ -16,6 +16,7 @@
 
 #include <sys/types.h>
 
+#include "schedstat.h"
 #include "trace.h"
 
 #define HT_COLLECT_PATH 96
@@ -58,6 +59,8 @@ enum ht_collect_word {
 struct ht_collect_message {
 	uint32_t word;
 	int32_t value;
+	bool has_schedstat; /* EXIT: what its first thread had run, read before it was waited for */
+	struct ht_schedstat_words schedstat;
 };
 
 #define HT_RUNNING_MAX 8

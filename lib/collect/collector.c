@@ -18,7 +18,10 @@
 #define NAP MS
 #define SLEEP (50 * MS)
 #define IDLE_NAPS 20 /* without a record, before the tick goes stale */
-#define FLUSH (1000 * MS)
+#define POLLED_SLEEP (10 * MS) /* while something runs that is polled */
+#define SECOND (1000 * MS)
+#define FLUSH SECOND
+#define REFINE_FIRST (2 * MS)
 #define CHECKPOINT_SHARE 8 /* of the memory: for checkpoints */
 #define GRACE (100 * MS) /* after the last image's end: a child on its way through exec may still say hello */
 #define GRACE_LONG (1000 * MS) /* the same, when there is one */
@@ -58,6 +61,11 @@ static void refine_clock(struct ht_collector *c)
 {
 	ht_tickclock_refine(&c->clock);
 	c->tick_ticks = (MS << 32) / (c->clock.mult ? c->clock.mult : 1ull << 32);
+	/* the longer the baseline the better the rate: at first soon, else what a short one missed would add up for a second */
+	c->refine_wait = c->refine_wait ? 2 * c->refine_wait : REFINE_FIRST;
+	if (c->refine_wait > SECOND)
+		c->refine_wait = SECOND;
+	c->next_refine = ht_collector_ns(c) + c->refine_wait;
 }
 
 /* --- the writer --------------------------------------------------------------------------- */
@@ -130,7 +138,7 @@ void ht_collector_begin(struct ht_collector *c)
 #else
 		.clock = c->clock.tsc ? "tsc" : "monotonic",
 #endif
-		.sched = "",
+		.sched = ht_switches_source(c),
 		.command = (const char *)command.data,
 		.hostname = host,
 		.flags = (const char *)flags.data,
@@ -170,7 +178,7 @@ void ht_collector_stop(struct ht_collector *c, const struct ht_diag *failure)
 /* With --max-file: might what is buffered go over it? A block of its own costs little when it is not small. */
 static bool near_limit(const struct ht_collector *c)
 {
-	uint64_t events = c->totals->events - c->flushed_events;
+	uint64_t events = c->totals->recorded - c->flushed_events; /* and waits */
 	return c->settings->max_file && events >= 4096 &&
 	       ht_trace_writer_bytes(c->writer) + 4 * events >= c->settings->max_file;
 }
@@ -182,8 +190,7 @@ static void flush(struct ht_collector *c, uint64_t now)
 	bool due = now >= c->next_flush || near_limit(c);
 	if (due) {
 		c->next_flush = now + FLUSH;
-		c->flushed_events = c->totals->events;
-		refine_clock(c);
+		c->flushed_events = c->totals->recorded;
 		struct ht_diag d = {0};
 		if (ht_trace_writer_flush(c->writer, &d)) {
 			ht_collector_stop(c, &d);
@@ -195,6 +202,16 @@ static void flush(struct ht_collector *c, uint64_t now)
 }
 
 /* --- what arrives ------------------------------------------------------------------------- */
+
+static void command_ended(struct ht_collector *c, const struct ht_collect_message *m)
+{
+	for (struct ht_guest *g = c->images; g; g = g->next)
+		if (g->pid == c->command && !g->execed) {
+			if (m->has_schedstat)
+				ht_switches_ended(c, g, &m->schedstat);
+			ht_guest_ending(c, g, false);
+		}
+}
 
 static void control(struct ht_collector *c)
 {
@@ -212,9 +229,7 @@ static void control(struct ht_collector *c)
 	} else if (m.word == HT_COLLECT_EXIT) {
 		c->command_ended = true;
 		c->command_status = m.value;
-		struct ht_guest *g = ht_guest_live(c, c->command);
-		if (g)
-			ht_guest_ending(c, g, false);
+		command_ended(c, &m);
 	} else if (m.word == HT_COLLECT_STOP) {
 		c->stop_asked = true;
 	}
@@ -234,7 +249,10 @@ static void serve(struct ht_collector *c, bool look)
 		case HT_SOURCE_CONTROL:
 			control(c);
 			break;
+		case HT_SOURCE_SWITCHES: /* the next round reads them */
+			break;
 		default:
+			ht_switches_ended(c, s->image, NULL);
 			ht_guest_ending(c, s->image, false);
 		}
 	}
@@ -282,7 +300,7 @@ static void sleep_a_while(struct ht_collector *c, bool idle)
 	set_sleeping(c, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* sleeping before the last look; pairs with the producer's head */
 	if (!idle || !ht_drain_pending(c))
-		ht_watch_sleep(c->watch, c->hosts, idle ? SLEEP : NAP);
+		ht_watch_sleep(c->watch, c->hosts, !idle ? NAP : ht_switches_busy(c) ? POLLED_SLEEP : SLEEP);
 	set_sleeping(c, 0);
 	next_tick(c, ht_tickclock_now(&c->clock));
 }
@@ -292,8 +310,11 @@ static void loop(struct ht_collector *c)
 	uint64_t since = 0;
 	for (unsigned naps = 0;;) {
 		serve(c, false);
+		ht_switches_round(c, ht_collector_ns(c));
 		bool waits = !c->stopped && ht_drain_round(c);
 		uint64_t now = ht_collector_ns(c);
+		if (now >= c->next_refine)
+			refine_clock(c);
 		ht_guests_close(c);
 		if (!c->stopped)
 			ht_guests_look(c, now);
@@ -326,6 +347,7 @@ void ht_collector_init(struct ht_collector *c, const struct ht_collect_settings 
 		ht_watch_add(c->watch, &c->listen_path);
 	if (s->control_fd >= 0)
 		ht_watch_add(c->watch, &c->control);
+	ht_switches_open(c);
 	c->result.ready = true;
 	if (s->control_fd >= 0)
 		send(s->control_fd, &c->result, sizeof(c->result), MSG_NOSIGNAL);
@@ -348,6 +370,7 @@ void ht_collector_finish(struct ht_collector *c)
 	ht_guests_stop(c);
 	serve(c, true); /* children that ended just now are not to be called running */
 	ht_guests_finish(c);
+	ht_switches_finish(c);
 	ht_collector_begin(c);
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
@@ -383,6 +406,7 @@ void ht_collector_release(struct ht_collector *c)
 	free_guests(c->closed);
 	ht_intern_release(&c->intern);
 	ht_labels_release(&c->labels);
+	ht_switches_release(c);
 	ht_watch_free(c->watch);
 	ht_beat_free(c->beat);
 	free(c->arrivals);

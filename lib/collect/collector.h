@@ -8,9 +8,12 @@
  *   welcome.c   hellos in, segments out        segment.c  memory of a host, spare slots, offers
  *   guests.c    life and death of images       drain.c    rounds: order across lanes (drain.h)
  *   children.c  forked, not heard of yet       event.c    one record → one trace event
+ *   times.c     waits, wakes, stalls          straight.c  births and deaths of a thread that is alone
  *   lookout.c   what must be looked for        lane_stacks.c  its frames → a node
  *   watch.c     sleeping and being woken       labels.c   what the program said
- *   beat.c      the sign of life
+ *   beat.c      the sign of life               switches.c, runners.c, switch_telling.c
+ *                                                          when threads ran (switches.h)
+ *                                              code_maps.c code that no stack went through
  *
  * One thread does all of it, so nothing here is locked. (watch.c has a helper thread that only
  * waits for descriptors, beat.c one that moves the heartbeats.)
@@ -30,9 +33,10 @@
 
 struct ht_lane;
 struct ht_guest;
+struct ht_switches;
 
 /* A descriptor that is waited for. */
-enum ht_source_kind { HT_SOURCE_LISTEN, HT_SOURCE_CONTROL, HT_SOURCE_CONNECTION, HT_SOURCE_IMAGE };
+enum ht_source_kind { HT_SOURCE_LISTEN, HT_SOURCE_CONTROL, HT_SOURCE_CONNECTION, HT_SOURCE_IMAGE, HT_SOURCE_SWITCHES };
 struct ht_source {
 	int kind, fd;
 	struct ht_guest *image; /* IMAGE: whose process this pidfd stands for */
@@ -64,6 +68,7 @@ struct ht_host {
 	uint32_t images;	  /* not yet closed */
 	uint32_t lanes;
 	bool alone;		  /* one thread, as this round began */
+	bool shared;		  /* there was a second lane at some time */
 	uint32_t exec_not_attached; /* counted into the totals already */
 	pid_t pid;		  /* that said hello, as we see it */
 	bool nested;		  /* in a pid namespace of its own: its numbers are not ours */
@@ -86,6 +91,8 @@ struct ht_guest {
 	struct ht_guest *parent; /* kept until the end, as is every image */
 	uint32_t id;	       /* in the trace, once registered */
 	uint32_t thread;       /* the trace's id of a thread of it, once started */
+	uint32_t main_thread;  /* of its first one + 1, 0 = not known */
+	bool polled;	       /* its threads' schedstats are: no context switches are to be had */
 	uint8_t state, kind;
 	bool registered, started;
 	bool execed;	       /* it ended by becoming another program */
@@ -104,6 +111,7 @@ struct ht_guest {
 	int32_t wait_status;
 	struct ht_pairs pairs;
 	struct ht_space *space;
+	struct ht_code_maps *maps; /* code_maps.h; NULL: not asked for yet */
 	uint32_t lanes;	       /* not dropped */
 	struct ht_view { uint64_t generation; uint32_t view; } *views;
 	uint32_t view_count, view_cap;
@@ -129,10 +137,12 @@ struct ht_lane {
 	struct ht_guest *image;	/* NULL until its first record may be told */
 	uint32_t index;		/* of the slot */
 	uint32_t pid, tid;	/* as the thread sees them */
+	pid_t kernel_tid;	/* as we see it, 0 = not known: switches.h */
 	uint64_t serial;
 	uint32_t thread;	/* id in the trace */
 	bool forked, damaged;
 	bool exiting, gone;	/* said so; is dead: drain and retire */
+	bool waited;		/* a wait was told behind its last event: the next one inherits that one's stamp */
 	bool after_aside;	/* the next stack follows one of another machine stack */
 	bool ring_hot;		/* over half full or starving: offer more */
 	bool linked;		/* a LINK was read: move when the queue is done */
@@ -205,6 +215,7 @@ struct ht_collector {
 	uint32_t tick_count;
 	struct ht_watch *watch;
 	struct ht_beat *beat;
+	struct ht_switches *switches; /* NULL: not asked for */
 	struct ht_source listen, listen_path, control;
 	struct ht_arrival *arrivals;
 	size_t arrival_count, arrival_cap;
@@ -217,6 +228,7 @@ struct ht_collector {
 	uint64_t next_tick, tick_ticks; /* in ticks: when, and how many a millisecond has */
 	uint32_t tick;
 	uint64_t next_look, next_look_exiting, next_look_quiet, next_flush; /* in ns */
+	uint64_t next_refine, refine_wait;
 	uint64_t flushed_events;
 	/* the end */
 	pid_t command; /* 0 = not told */
@@ -267,6 +279,10 @@ struct ht_guest *ht_guest_live(struct ht_collector *c, pid_t pid);
 struct ht_guest *ht_guest_of_lane(struct ht_collector *c, struct ht_lane *l, const struct ht_fork_note *fork);
 /* Before the first record of a lane is told. */
 void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ticks);
+/* A quiet child that runs on: it counts from now on, though it had no event. NULL: there is none of this number. */
+struct ht_guest *ht_guest_rouse(struct ht_collector *c, pid_t pid);
+/* A thread without a lane: its id in the trace. Fills in the rest of t. */
+uint32_t ht_guest_add_thread(struct ht_collector *c, struct ht_guest *i, struct ht_thread_info *t, const char *name);
 /* Its process is gone (or, execed, runs another program): it closes when its rings are drained. */
 void ht_guest_ending(struct ht_collector *c, struct ht_guest *i, bool execed);
 /* Drops lanes of dead threads, closes images that ended, frees hosts that nobody maps. */
@@ -321,9 +337,8 @@ void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse);
 /* event.c */
 /* Tells the record, or says what it must wait for. */
 enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted);
-/* Tells the first ones of n records, up to one that is not simply a birth or a death: how many. Only of an image's lane
- * that nobody else could hold anything back from. */
-unsigned ht_event_tell_blocks(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, unsigned n);
+/* Tells a birth or death in the general way, whatever other lanes hold. False: the record cannot be right. */
+void ht_event_tell_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, uint32_t leaf);
 /* ns of the next event of a lane that carries or inherits ticks. */
 static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lane *l, uint64_t ticks)
 {
@@ -334,11 +349,49 @@ static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lan
 	return l->ticks_ns > l->last_ns ? l->ticks_ns : l->last_ns;
 }
 
+/* times.c */
+/* A wait, a wake or a stall, with the node of its stack: into the trace. */
+void ht_times_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint32_t node);
+
+/* switches.c; each does nothing where switches were not asked for */
+void ht_switches_open(struct ht_collector *c);
+void ht_switches_release(struct ht_collector *c);
+const char *ht_switches_source(const struct ht_collector *c); /* for the trace's header */
+/* A process says hello: it is followed from now on at the latest, or polled. */
+void ht_switches_welcome(struct ht_collector *c, struct ht_guest *draft, const struct ht_guest *parent);
+/* The image is what its process runs, as far as the kernel's records have been read. */
+void ht_switches_image(struct ht_collector *c, struct ht_guest *i);
+/* A lane starts. UINT32_MAX: its thread is not in the trace yet; then _lane tells which one it has become. */
+uint32_t ht_switches_thread(struct ht_collector *c, struct ht_lane *l);
+void ht_switches_lane(struct ht_collector *c, struct ht_lane *l);
+/* What is to be known of an image's threads once a second, of one that says that it ends, of a process that ended (known: as
+ * whoever waited for it found it, NULL: not told). */
+void ht_switches_sample(struct ht_collector *c, const struct ht_guest *i);
+void ht_switches_exiting(struct ht_collector *c, const struct ht_lane *l);
+void ht_switches_ended(struct ht_collector *c, const struct ht_guest *i, const struct ht_schedstat_words *known);
+/* A quiet child ended: is it to count, for the time that it ran? Only where the hook records nothing that would tell of it. */
+bool ht_switches_claim(struct ht_collector *c, struct ht_guest *i);
+/* An image is closed: what is held for threads of it is told. */
+void ht_switches_close(struct ht_collector *c, const struct ht_guest *i);
+/* Reads what the kernel has written; polls, when it is time. */
+void ht_switches_round(struct ht_collector *c, uint64_t now_ns);
+/* Something ran lately that is polled: do not sleep for long. */
+bool ht_switches_busy(const struct ht_collector *c);
+/* Counts what was lost; the kernel tells nothing from now on. */
+void ht_switches_finish(struct ht_collector *c);
+
+/* straight.c */
+/* Tells plain records of a program's only thread, in its ring's order, up to one that is not: how many. */
+unsigned ht_straight_tell(struct ht_collector *c, struct ht_lane *l);
+
 /* lane_stacks.c */
 /* Brings the mirror up to date; *leaf: the stack's node, 0 = empty. sure: nothing unknown will come. MODULE: wait for that
  * of the pc *wanted; NEVER: the record cannot be right. */
 enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, bool sure, uint32_t *leaf,
 			    uint64_t *wanted);
+/* The same for plain records of a lane that waits for nobody: how many. Fewer than n: the next one cannot be right. Without a
+ * stack: 0, as with one that is refused. */
+unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, unsigned n, uint32_t *leaf);
 void ht_frames_release(struct ht_collector *c, struct ht_frames *f);
 
 /* collector.c */

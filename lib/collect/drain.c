@@ -23,8 +23,7 @@
  * lane goes on without: earliest first, but not while another waiting lane still holds it.
  *
  * Images with one thread never wait: there is nobody who could hold anything. While such a one is the only one that
- * tells, as mostly, its ring's order is the order, and it is told in batches (tell_alone): first all stacks of a batch are
- * looked up, then its blocks are paired and written, so that one record's cache misses pass while others are worked on.
+ * tells, as mostly, its ring's order is the order, and it is told in batches (straight.c).
  */
 #include "drain.h"
 
@@ -241,19 +240,23 @@ static struct ht_lane *only_lane(const struct ht_collector *c)
 /* Its ring's order is the order: no keys, no heap. What is not told here is told by merge(). */
 static void tell_alone(struct ht_collector *c, struct ht_lane *l)
 {
-	while (ht_lane_decode(c, l)) {
-		c->moved = true;
-		while (l->queue_at < l->queue_count) {
-			const struct ht_record *r = &l->queue[l->queue_at];
-			unsigned told = ht_event_tell_blocks(c, l, r, l->queue_count - l->queue_at);
-			uint64_t wanted;
-			if (!told && ht_event_tell(c, l, r, &wanted)) {
-				l->unbounded = true; /* it has no keys yet */
-				return;
-			}
-			l->queue_at += told ? told : 1;
-			l->told = l->queue[l->queue_at - 1].end;
+	for (;;) {
+		ht_collector_tick(c, ht_tickclock_now(&c->clock));
+		if (!l->linked && ht_straight_tell(c, l)) {
+			c->moved = true;
+			ht_lane_release(l, false);
+			continue;
 		}
+		if (!ht_lane_decode(c, l, 1))
+			return;
+		uint64_t wanted;
+		c->moved = true;
+		if (ht_event_tell(c, l, &l->queue[0], &wanted)) {
+			l->unbounded = true; /* it has no key yet */
+			return;
+		}
+		l->queue_at = 1;
+		l->told = l->queue[0].end;
 		ht_lane_release(l, false);
 	}
 }

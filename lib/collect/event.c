@@ -33,7 +33,8 @@ HT_INLINE void fill_event(struct telling *t, struct ht_event *e, unsigned op)
 	const struct ht_record *r = t->r;
 	struct ht_lane *l = t->l;
 	e->op = (uint8_t)op;
-	e->stamped = (r->flags & HT_REC_STAMP) != 0;
+	e->stamped = (r->flags & HT_REC_STAMP) != 0 || l->waited;
+	l->waited = false;
 	e->new_machine = false;
 	e->unpaired = false;
 	e->thread = l->thread;
@@ -174,30 +175,14 @@ static bool tell_death(struct telling *t)
 	return true;
 }
 
-enum { NEITHER, BIRTH, DEATH };
-static const uint8_t kinds[256] = {
-	[HT_REC_MALLOC] = BIRTH, [HT_REC_CALLOC] = BIRTH, [HT_REC_ALIGNED] = BIRTH,	[HT_REC_NEW] = BIRTH,
-	[HT_REC_REALLOC] = BIRTH, [HT_REC_FREE] = DEATH,  [HT_REC_DELETE] = DEATH, [HT_REC_REALLOC_FREE] = DEATH,
-};
-
-unsigned ht_event_tell_blocks(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, unsigned n)
+void ht_event_tell_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, uint32_t leaf)
 {
-	uint32_t nodes[HT_QUEUE];
-	uint64_t wanted;
-	unsigned count = 0;
-	for (; count < n && count < HT_QUEUE && kinds[r[count].op]; count++)
-		if (r[count].flags & HT_REC_STACK && ht_stack_apply(c, l, &r[count], true, &nodes[count], &wanted))
-			break;
-	for (unsigned i = 0; i < count; i++) {
-		struct telling t = {.c = c, .l = l, .r = &r[i], .node = nodes[i]};
-		if (kinds[r[i].op] == BIRTH)
-			be_born(&t, birth_place(&t));
-		else
-			die(&t, ht_pairs_find(&l->image->pairs, r[i].address));
-	}
-	l->recorded += count;
-	c->totals->recorded += count;
-	return count;
+	struct ht_record record = {.op = r->op, .flags = r->flags, .ticks = r->ticks, .address = r->address, .size = r->size};
+	struct telling t = {.c = c, .l = l, .r = &record, .node = leaf};
+	if (ht_op_is_birth(r->op))
+		be_born(&t, birth_place(&t));
+	else
+		die(&t, ht_pairs_find(&l->image->pairs, r->address));
 }
 
 static bool tell_undo(struct telling *t)
@@ -274,6 +259,7 @@ static bool tell_other(struct telling *t)
 		break;
 	case HT_REC_THREAD_EXIT:
 		l->end_ns = e.time;
+		ht_switches_exiting(c, l);
 		c->exiting += !l->exiting;
 		l->exiting = true;
 		break;
@@ -287,6 +273,15 @@ static bool tell_other(struct telling *t)
 	write_event(t, &e);
 	if (t->r->op == HT_REC_FORK && c->waiting_count)
 		ht_drain_told(c, l->host, HT_WANT_FORK, t->r->extra);
+	return true;
+}
+
+/* Where time went: no event, but with a stack like one. */
+static bool tell_time(struct telling *t)
+{
+	if (t->r->flags & HT_REC_STACK && !apply_stack(t))
+		return false;
+	ht_times_tell(t->c, t->l, t->r, t->node == HT_NODE_REFUSED ? 0 : t->node);
 	return true;
 }
 
@@ -433,6 +428,11 @@ enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const stru
 		case HT_REC_STRING:
 			tell_string(&t);
 			break;
+		case HT_REC_WAIT:
+		case HT_REC_WAKE:
+		case HT_REC_STALL:
+			told = tell_time(&t);
+			break;
 		case HT_REC_FORKED:
 			ht_child_forked(c, l->host, r->extra, r->extra2);
 			break;
@@ -440,7 +440,7 @@ enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const stru
 			told = tell_other(&t);
 		}
 	}
-	if (told && r->op < 32) {
+	if (told && ht_record_counts(r->op)) {
 		l->recorded++;
 		c->totals->recorded += !t.lost;
 	}

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "code_maps.h"
 #include "collector.h"
 #include "procfs.h"
 
@@ -95,6 +96,7 @@ void ht_guest_free(struct ht_guest *i)
 	if (i->space && !i->quiet)
 		ht_pairs_release(&i->pairs);
 	ht_space_release(i->space);
+	ht_code_maps_free(i->maps);
 	free(i->views);
 	free(i->exe_path);
 	ht_buf_release(&i->argv_bytes);
@@ -111,6 +113,7 @@ static void enlist(struct ht_collector *c, struct ht_guest *i, struct ht_host *h
 	i->own_pid = own_pid;
 	i->wait_status = -1;
 	i->end_ns = UINT64_MAX;
+	i->polled |= kind == HT_IMAGE_FORK && parent && parent->polled;
 	i->start_ns = ht_collector_ns(c);
 	i->next_sample = i->start_ns;
 	i->space = ht_space_new(kind == HT_IMAGE_FORK && parent ? parent->space : NULL);
@@ -135,6 +138,16 @@ void ht_guest_begin(struct ht_collector *c, struct ht_guest *i, struct ht_host *
 {
 	enlist(c, i, h, own_pid, kind, parent);
 	wake(c, i);
+}
+
+struct ht_guest *ht_guest_rouse(struct ht_collector *c, pid_t pid)
+{
+	for (struct ht_guest *i = c->images; i; i = i->next)
+		if (i->quiet && i->pid == pid && i->state == HT_GUEST_LIVE && !i->exec_seen) {
+			wake(c, i);
+			return i;
+		}
+	return NULL;
 }
 
 void ht_guest_expect(struct ht_collector *c, struct ht_host *h, const struct ht_fork_note *fork, pid_t pid,
@@ -299,6 +312,19 @@ static struct ht_thread_info thread_info(struct ht_collector *c, const struct ht
 	return t;
 }
 
+uint32_t ht_guest_add_thread(struct ht_collector *c, struct ht_guest *i, struct ht_thread_info *t, const char *name)
+{
+	register_image(c, i, t->start_ns);
+	t->image = i->id;
+	t->serial = ++c->next_serial;
+	t->name = name[0] ? ht_intern_string(&c->intern, name, strlen(name)) : 0;
+	uint32_t id = ht_trace_writer_thread(c->writer, t);
+	if (t->tid == i->own_pid)
+		i->main_thread = id + 1;
+	start_image(c, i, id);
+	return id;
+}
+
 static void read_name(struct ht_collector *c, struct ht_lane *l)
 {
 	char name[16];
@@ -318,8 +344,17 @@ void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ti
 	l->view = ht_guest_view(c, i, l->generation);
 	read_name(c, l);
 	struct ht_thread_info t = thread_info(c, l);
-	l->thread = ht_trace_writer_thread(c->writer, &t);
+	l->thread = ht_switches_thread(c, l);
+	bool known = l->thread != UINT32_MAX;
+	if (known)
+		ht_trace_writer_thread_update(c->writer, l->thread, &t);
+	else
+		l->thread = ht_trace_writer_thread(c->writer, &t);
+	if (l->tid == i->own_pid)
+		i->main_thread = l->thread + 1;
 	start_image(c, i, l->thread);
+	if (!known)
+		ht_switches_lane(c, l);
 }
 
 uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation)
@@ -417,6 +452,7 @@ static void close_image(struct ht_collector *c, struct ht_guest *i)
 		c->totals->exec_not_attached++;
 	if (i->kind != HT_IMAGE_FORK && !i->started && !c->stopped) /* it was answered, and never mapped what it got */
 		c->totals->exec_not_attached++;
+	ht_switches_close(c, i);
 	if (!c->stopped) {
 		start_without_lane(c, i);
 		write_life(c, i, HT_OP_IMAGE_END, i->end_ns);
@@ -425,8 +461,10 @@ static void close_image(struct ht_collector *c, struct ht_guest *i)
 	}
 	ht_pairs_release(&i->pairs);
 	ht_space_release(i->space);
+	ht_code_maps_free(i->maps);
 	free(i->views);
 	i->space = NULL;
+	i->maps = NULL;
 	i->views = NULL;
 	i->state = HT_GUEST_CLOSED;
 	note_bypass(c, i);
@@ -463,6 +501,8 @@ static void close_images(struct ht_collector *c)
 		if (!i->execed && i->pid && i->pid == c->command && c->command_ended)
 			i->wait_status = c->command_status;
 		*p = i->next;
+		if (i->quiet && ht_switches_claim(c, i))
+			wake(c, i);
 		if (i->quiet)
 			drop_quiet(c, i);
 		else
@@ -510,8 +550,11 @@ static void name_running(struct ht_collector *c, struct ht_guest *i)
 {
 	ht_guests_name(c, i->pid ? i->pid : (pid_t)i->own_pid);
 	note_bypass(c, i);
-	if (i->quiet)
+	if (i->quiet) {
 		wake(c, i);
+		ht_switches_image(c, i);
+	}
+	ht_switches_close(c, i);
 	if (!c->stopped)
 		start_without_lane(c, i);
 }

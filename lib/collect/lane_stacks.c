@@ -197,3 +197,35 @@ enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const str
 	*leaf = node;
 	return HT_WANT_NOTHING;
 }
+
+/* The stack of one plain record: ht_stack_apply without what there cannot be. */
+unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, unsigned n, uint32_t *leaf)
+{
+	struct step s = {c, l, true, 0};
+	unsigned i = 0;
+	if (HT_UNLIKELY(l->frames.view != l->view || !l->frames.table))
+		prepare(c, l);
+	for (; i < n; i++, r++) {
+		if (!(r->flags & HT_REC_STACK)) {
+			leaf[i] = 0;
+			continue;
+		}
+		uint32_t depth = r->kept, frames = r->frames;
+		if (HT_UNLIKELY(depth > l->depth))
+			break; /* keeps what it never had */
+		if (HT_UNLIKELY(depth + frames > l->mirror_cap)) {
+			l->mirror_cap = (depth + frames) * 2 + 64;
+			l->mirror = ht_xrealloc(l->mirror, l->mirror_cap, sizeof(*l->mirror));
+		}
+		uint32_t *mirror = l->mirror, node = depth ? mirror[depth - 1] : 0;
+		for (unsigned k = frames; k-- > 0;) {
+			uint64_t word = HT_LOAD_RELAXED(&r->words[k]);
+			const struct ht_frame_place *p = place_of(&l->frames, word, node);
+			node = HT_LIKELY(p->word == word && p->parent == node) ? p->node : look_further(&s, word, node);
+			mirror[depth++] = node;
+		}
+		l->depth = depth;
+		leaf[i] = node == HT_NODE_REFUSED ? 0 : node;
+	}
+	return i;
+}

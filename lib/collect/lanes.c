@@ -35,7 +35,7 @@ static void adopt(struct ht_collector *c, struct ht_host *h, uint32_t index)
 	l->end_ns = UINT64_MAX;
 	ht_ring_reader_init(&l->reader, (uint8_t *)h->seg + h->ring_offset[index],
 			    ht_ring_class_bytes(h->ring_class[index]), 0);
-	h->lanes++;
+	h->shared |= h->lanes++ > 0;
 	add_lane(c, l);
 }
 

@@ -20,6 +20,7 @@ static void sample(struct ht_collector *c, struct ht_guest *i, uint64_t now)
 			i->next_sample = i->start_ns + early[k] * 1000000;
 			break;
 		}
+	ht_switches_sample(c, i);
 	s.rss_bytes = i->pid ? ht_proc_rss(i->pid, &s.threads) : 0;
 	if (!s.rss_bytes)
 		return; /* gone, or a zombie */

@@ -69,7 +69,7 @@ static bool put_outside(struct ht_pairs *p, const struct ht_pair *e, uint64_t fi
 		if (i >= first && i <= last)
 			return false;
 		struct ht_pair *line = ht_pairs_line(p, i);
-		unsigned empty = ht_pairs_match(line, 0);
+		unsigned empty = ht_pairs_look(line, 0).empty;
 		if (empty) {
 			line[__builtin_ctz(empty)] = *e;
 			return true;
@@ -167,10 +167,10 @@ void ht_pairs_remove_huge(struct ht_pairs *p, uint64_t address)
 
 void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line)
 {
-	struct ht_pair *hole = ht_pairs_line(p, line) + __builtin_ctz(ht_pairs_match(ht_pairs_line(p, line), 0));
+	struct ht_pair *hole = ht_pairs_line(p, line) + __builtin_ctz(ht_pairs_look(ht_pairs_line(p, line), 0).empty);
 	for (uint64_t i = (line + 1) & p->mask; i != line; i = (i + 1) & p->mask) {
 		struct ht_pair *e = ht_pairs_line(p, i);
-		bool full = !ht_pairs_match(e, 0);
+		bool full = !ht_pairs_look(e, 0).empty;
 		for (unsigned k = 0; k < HT_PAIRS_LINE; k++) {
 			uint64_t home = ht_pairs_home(p, ht_pair_address(&e[k]));
 			if (!e[k].lo || ((i - home) & p->mask) < ((i - line) & p->mask))

@@ -17,6 +17,10 @@
 
 #include "base.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #define HT_PAIR_TIME_NS 1000 /* the trace's own unit, so that a death is never written as earlier than its birth */
 #define HT_PAIR_TIMES (1u << 20)
 #define HT_PAIR_HUGE ((1u << 24) - 1)
@@ -58,12 +62,36 @@ static inline struct ht_pair *ht_pairs_line(const struct ht_pairs *p, uint64_t l
 {
 	return p->table + line * HT_PAIRS_LINE;
 }
-/* Which of a line's entries are of this address/8; 0 asks for the empty ones. */
-static inline unsigned ht_pairs_match(const struct ht_pair *e, uint64_t key)
+/* Which of a line's entries are of this address/8, and which are empty: a bit each. */
+struct ht_pairs_seen {
+	unsigned key, empty;
+};
+#if defined(__SSE2__)
+static inline unsigned ht_pairs_equal(__m128i a, __m128i b) /* two words of 64 bits */
 {
-	return (e[0].lo >> 20 == key) | (unsigned)(e[1].lo >> 20 == key) << 1 | (unsigned)(e[2].lo >> 20 == key) << 2 |
-	       (unsigned)(e[3].lo >> 20 == key) << 3;
+	__m128i halves = _mm_cmpeq_epi32(a, b);
+	return (unsigned)_mm_movemask_pd(_mm_castsi128_pd(_mm_and_si128(halves, _mm_slli_epi64(halves, 32))));
 }
+static inline struct ht_pairs_seen ht_pairs_look(const struct ht_pair *e, uint64_t key)
+{
+	const __m128i *at = (const __m128i *)(const void *)e;
+	__m128i near = _mm_srli_epi64(_mm_unpacklo_epi64(_mm_load_si128(at), _mm_load_si128(at + 1)), 20),
+		far = _mm_srli_epi64(_mm_unpacklo_epi64(_mm_load_si128(at + 2), _mm_load_si128(at + 3)), 20),
+		wanted = _mm_set1_epi64x((long long)key), none = _mm_setzero_si128();
+	return (struct ht_pairs_seen){ht_pairs_equal(near, wanted) | ht_pairs_equal(far, wanted) << 2,
+				      ht_pairs_equal(near, none) | ht_pairs_equal(far, none) << 2};
+}
+#else
+static inline struct ht_pairs_seen ht_pairs_look(const struct ht_pair *e, uint64_t key)
+{
+	struct ht_pairs_seen s = {0, 0};
+	for (unsigned i = 0; i < HT_PAIRS_LINE; i++) {
+		s.key |= (unsigned)(e[i].lo >> 20 == key) << i;
+		s.empty |= (unsigned)!(e[i].lo >> 20) << i;
+	}
+	return s;
+}
+#endif
 static inline uint64_t ht_pair_seq(const struct ht_pair *e)
 {
 	return (e->lo & 0xfffff) | e->hi >> 44 << 20;
@@ -96,9 +124,8 @@ static inline struct ht_pair *ht_pairs_seek(const struct ht_pairs *p, uint64_t a
 {
 	for (uint64_t i = ht_pairs_home(p, address);; i = (i + 1) & p->mask) {
 		struct ht_pair *e = ht_pairs_line(p, i);
-		unsigned at = ht_pairs_match(e, address >> 3);
-		if (!at) /* deaths find theirs, births do not: each caller's branch is foreseen */
-			at = ht_pairs_match(e, 0);
+		struct ht_pairs_seen s = ht_pairs_look(e, address >> 3);
+		unsigned at = s.key ? s.key : s.empty;
 		if (__builtin_expect(at, 1))
 			return e + __builtin_ctz(at);
 	}
@@ -143,11 +170,38 @@ static inline void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e)
 	if (__builtin_expect((e->hi & HT_PAIR_HUGE) == HT_PAIR_HUGE, 0))
 		ht_pairs_remove_huge(p, ht_pair_address(e));
 	uint64_t line = (uint64_t)(e - p->table) / HT_PAIRS_LINE;
-	bool full = !ht_pairs_match(ht_pairs_line(p, line), 0);
+	bool full = !ht_pairs_look(ht_pairs_line(p, line), 0).empty;
 	*e = (struct ht_pair){0};
 	p->count--;
 	if (__builtin_expect(full, 0))
 		ht_pairs_close_gap(p, line);
+}
+
+/* A birth and a death in one look each, for the table's nearest line alone. False: another way must be taken. There must be a
+ * table, and room; the address must fit. */
+static inline bool ht_pairs_put_near(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns, uint64_t size)
+{
+	struct ht_pair *line = ht_pairs_line(p, ht_pairs_home(p, address));
+	struct ht_pairs_seen s = ht_pairs_look(line, address >> 3);
+	if (__builtin_expect(s.key || !s.empty, 0))
+		return false;
+	ht_pairs_put(p, line + __builtin_ctz(s.empty), address, seq, birth_ns, size);
+	return true;
+}
+static inline bool ht_pairs_take_near(struct ht_pairs *p, uint64_t address, struct ht_pair *was)
+{
+	struct ht_pair *line = ht_pairs_line(p, ht_pairs_home(p, address));
+	struct ht_pairs_seen s = ht_pairs_look(line, address >> 3);
+	if (__builtin_expect(!s.key || !s.empty, 0))
+		return false;
+	struct ht_pair *e = line + __builtin_ctz(s.key);
+	*was = *e;
+	if (__builtin_expect((was->hi & HT_PAIR_HUGE) == HT_PAIR_HUGE, 0))
+		return false;
+	*e = (struct ht_pair){0};
+	p->bytes -= was->hi & HT_PAIR_HUGE;
+	p->count--;
+	return true;
 }
 
 #endif

@@ -143,25 +143,34 @@ static unsigned long innermost(const char *status)
 	return n;
 }
 
-bool ht_proc_thread_alive(pid_t pid, pid_t tid, bool nested)
+uint32_t ht_proc_own_tid(pid_t pid, pid_t tid)
 {
-	char path[300], buf[4096];
-	if (!nested) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
-		return !access(path, F_OK);
-	}
+	char path[64], buf[4096];
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
+	return slurp(path, buf, sizeof(buf)) ? (uint32_t)innermost(buf) : 0;
+}
+
+pid_t ht_proc_find_tid(pid_t pid, uint32_t own_tid)
+{
+	char path[64];
+	pid_t found = 0;
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	DIR *d = opendir(path);
-	bool found = false;
-	for (struct dirent *e; d && !found && (e = readdir(d));) {
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, e->d_name);
-		found = slurp(path, buf, sizeof(buf)) && innermost(buf) == (unsigned long)tid;
-	}
+	for (struct dirent *e; d && !found && (e = readdir(d));)
+		if (isdigit((unsigned char)e->d_name[0]) && ht_proc_own_tid(pid, atoi(e->d_name)) == own_tid)
+			found = atoi(e->d_name);
 	if (d)
 		closedir(d);
 	return found;
+}
+
+bool ht_proc_thread_alive(pid_t pid, pid_t tid, bool nested)
+{
+	char path[64];
+	if (nested)
+		return ht_proc_find_tid(pid, (uint32_t)tid) != 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
+	return !access(path, F_OK);
 }
 
 bool ht_proc_maps_memfd(pid_t pid, uint64_t ino)

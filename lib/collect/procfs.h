@@ -24,6 +24,9 @@ void ht_proc_comm(pid_t pid, pid_t tid, char name[16]);
 uint64_t ht_proc_rss(pid_t pid, uint32_t *threads);
 /* nested: tid is what the thread's own pid namespace calls it. */
 bool ht_proc_thread_alive(pid_t pid, pid_t tid, bool nested);
+/* What a thread is called in its own pid namespace; and which thread, as we see it, is called so there. 0 = not to be found. */
+uint32_t ht_proc_own_tid(pid_t pid, pid_t tid);
+pid_t ht_proc_find_tid(pid_t pid, uint32_t own_tid);
 /* Does the process map the file with this inode number under "/memfd:"? */
 bool ht_proc_maps_memfd(pid_t pid, uint64_t ino);
 /* The process that maps it and calls itself own_pid in its namespace; 0 = none. Reads all of /proc. */

@@ -118,9 +118,9 @@ static void set_keys(struct ht_collector *c, struct ht_lane *l)
 		l->key = l->keys[l->queue_at];
 }
 
-static void read_queue(struct ht_collector *c, struct ht_lane *l)
+static void read_queue(struct ht_collector *c, struct ht_lane *l, unsigned most)
 {
-	enum ht_read e = ht_ring_read_some(&l->reader, l->queue, HT_QUEUE, &l->queue_count);
+	enum ht_read e = ht_ring_read_some(&l->reader, l->queue, most, &l->queue_count);
 	if (e == HT_READ_LINK && l->offered)
 		l->linked = true;
 	else if (e == HT_READ_LINK || e == HT_READ_DAMAGED)
@@ -135,23 +135,23 @@ static void read_queue(struct ht_collector *c, struct ht_lane *l)
 		prefetch(l, &l->queue[i]);
 }
 
-bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l)
+bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l, unsigned most)
 {
 	l->queue_at = l->queue_count = 0;
-	ht_collector_tick(c, ht_tickclock_now(&c->clock));
 	do {
 		if (l->linked) {
 			ht_ring_release(&l->reader, l->slot, l->reader.at);
 			ht_host_move(l->host, l);
 		}
-		read_queue(c, l);
+		read_queue(c, l, most);
 	} while (!l->queue_count && l->linked);
 	return l->queue_count > 0;
 }
 
 bool ht_lane_refill(struct ht_collector *c, struct ht_lane *l)
 {
-	bool more = ht_lane_decode(c, l);
+	ht_collector_tick(c, ht_tickclock_now(&c->clock));
+	bool more = ht_lane_decode(c, l, HT_QUEUE);
 	set_keys(c, l);
 	return more;
 }

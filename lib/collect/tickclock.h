@@ -35,4 +35,16 @@ static inline uint64_t ht_tickclock_ns(const struct ht_tickclock *c, uint64_t ti
 	return ns < 0 ? 0 : (uint64_t)ns;
 }
 
+/* The same of an instant that may be long past: before the current slope began, times lie on the line that the trace
+ * went on the whole; the current slope may run fast or slow to make up for microseconds, and would take a minute ago
+ * with it. */
+static inline uint64_t ht_tickclock_past_ns(const struct ht_tickclock *c, uint64_t ticks)
+{
+	uint64_t span = c->base_ticks - c->start_ticks;
+	if ((int64_t)(ticks - c->base_ticks) >= 0 || !span || c->base_ns <= 0)
+		return ht_tickclock_ns(c, ticks);
+	int64_t d = (int64_t)(ticks - c->start_ticks);
+	return d < 0 ? 0 : (uint64_t)((unsigned __int128)d * (uint64_t)c->base_ns / span);
+}
+
 #endif

@@ -174,6 +174,8 @@ static void welcome(struct ht_collector *c, int fd, pid_t pid, const struct ht_h
 	a.draft = ht_guest_draft(c, pid);
 	a.parent = ancestor(c, pid);
 	a.host = wants ? ht_host_new(c, &d) : NULL;
+	if (a.host)
+		ht_switches_welcome(c, a.draft, a.parent);
 	if (d.text[0])
 		memcpy(c->result.refusal, d.text, sizeof(c->result.refusal) - 1);
 	if (!answer(fd, a.host ? a.host->map_bytes : 0, a.host ? a.host->fd : -1) || !a.host) {
@@ -186,6 +188,7 @@ static void welcome(struct ht_collector *c, int fd, pid_t pid, const struct ht_h
 	}
 	a.host->pid = pid;
 	a.host->nested = (pid_t)hello->pid != pid;
+	ht_switches_image(c, a.draft); /* it waited until now: what is known of its process is known of this program */
 	add_arrival(c, &a);
 	c->result.attached = true;
 	c->result.segment_flags |= hello->hooks;

@@ -5,7 +5,7 @@
  * Linked initfirst: it runs before every other constructor, with environ still NULL, so settings come from
  * the envp argument. Only raw system calls, bounded in time; nothing stays open.
  */
-#include "hook.h"
+#include "sync.h"
 #include "hook_new.h"
 
 #include <linux/wait.h>
@@ -192,6 +192,8 @@ static bool map_segment(int fd, uint64_t bytes)
 	HT_SYSCALL3(SYS_madvise, at, bytes, MADV_DONTDUMP);
 	ht_process.seg = seg;
 	ht_process.options = seg->options | (seg->sample_bytes ? HT_OPT_SAMPLED : 0);
+	ht_process.call_ticks = seg->call_ticks;
+	ht_process.stall_ticks = seg->stall_ticks;
 	ht_process.stack_depth = seg->stack_depth && seg->stack_depth < HT_DEPTH_MAX ? seg->stack_depth : HT_DEPTH_MAX;
 	return true;
 }
@@ -321,8 +323,13 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 		return;
 	}
 	t->gate = (uint64_t)__builtin_frame_address(0);
-	ht_early_flush(t);
+	uint32_t options = ht_process.options;
+	if (options & HT_OPT_ALLOC)
+		ht_early_flush(t);
 	ht_leave(t);
-	uint32_t ready = ht_process.options & HT_OPT_SAMPLED ? HT_SAMPLING : HT_READY;
-	HT_STORE_RELAXED(&ht_state, ht_process.options & HT_OPT_ALLOC ? ready : HT_OFF);
+	HT_STORE_RELAXED(&ht_state, options & HT_OPT_STALL ? HT_CLOCKED
+				  : !(options & HT_OPT_ALLOC) ? HT_APART
+				  : options & HT_OPT_SAMPLED ? HT_SAMPLING : HT_READY);
+	HT_STORE_RELAXED(&ht_timed, options & HT_OPT_IO ? HT_TIMED_ON : HT_TIMED_OFF);
+	ht_sync_decide(); /* here, since the first to ask may be a signal handler */
 }

@@ -11,6 +11,8 @@ struct ht_process ht_process;
 void ht_turn_off(enum ht_off_reason reason)
 {
 	HT_STORE_RELAXED(&ht_state, HT_OFF);
+	if (ht_real_ready)
+		HT_STORE_RELAXED(&ht_timed, HT_TIMED_OFF);
 	if (ht_process.seg && !HT_LOAD_RELAXED(&ht_process.seg->off_reason))
 		HT_STORE_RELAXED(&ht_process.seg->off_reason, reason);
 }
@@ -38,6 +40,7 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 		bool forked = t != NULL;
 		if (forked && !(ht_process.options & HT_OPT_FOLLOW_FORK)) {
 			HT_STORE_RELAXED(&ht_state, HT_OFF); /* the child's own copy */
+			HT_STORE_RELAXED(&ht_timed, HT_TIMED_OFF);
 			return NULL;
 		}
 		ht_self.thread = NULL;

@@ -15,19 +15,26 @@
 #ifndef HT_HOOK_H
 #define HT_HOOK_H
 
+#include "call_list.h"
 #include "ring_writer.h"
 #include "sampler.h"
+#include "sync_list.h"
 #include "unwinder.h"
 
 /* All of it is this object's own: no reference goes through the GOT. */
 #pragma GCC visibility push(hidden)
 
-enum ht_state { HT_READY = 0, HT_SAMPLING = 1, HT_START = 2, HT_OFF = 3 };
+/* CLOCKED: calls of the allocator are timed; whether blocks are noted, and by sample or all, stands in the options.
+ * APART: blocks are not, other events are. */
+enum ht_state { HT_READY = 0, HT_SAMPLING = 1, HT_CLOCKED = 2, HT_APART = 3, HT_START = 4, HT_OFF = 5 };
 extern uint32_t ht_state; /* tested first by every hook; PC-relative */
 HT_INLINE bool ht_recording(void)
 {
-	return ht_state <= HT_SAMPLING;
+	return ht_state <= HT_APART;
 }
+/* Tested first by the hooks of calls that may block (calls.h). START: the real functions may not be known yet. */
+enum ht_timed { HT_TIMED_OFF = 0, HT_TIMED_ON = 1, HT_TIMED_START = 2 };
+extern uint32_t ht_timed;
 
 #define HT_GATE_OPEN 1
 #define HT_TICK_NEVER (1ull << 32) /* no tick of the segment equals it */
@@ -45,6 +52,7 @@ struct ht_thread {
 	struct ht_ring_writer w, handler; /* the second for signal handlers that interrupt a note */
 	struct ht_unwinder u;
 	uint64_t tick;		/* as of the last stamp; HT_TICK_NEVER = whoever is next stamps */
+	uint64_t stamp;		/* the last one, of the first ring */
 	uint32_t plain_depth;	/* deeper stacks are not written the short way; 0 while the mirror is cut */
 	uint32_t generation[2];	/* last one written, to each ring */
 	uint32_t mirror_base;	/* frames below this index are not known to the collector */
@@ -70,6 +78,11 @@ struct ht_self { /* all the thread-local storage there is */
 	uint32_t claiming;	/* guards the claim itself */
 	uint32_t stack_kib;	/* size of this thread's stack, 0 = not known */
 	uint32_t waited_ms;	/* for a slot, so far */
+	uint64_t *counted_in;	/* where this thread counts as a waiter (sync.h), by a hook whose caller's sp is counted_sp */
+	uint64_t counted_sp;
+	const void *let_go;	/* the lock that this thread last noted to let go of, when, and who waited for it then */
+	uint64_t let_go_ticks, let_go_place;
+	struct ht_once *once;	/* the pthread_once whose routine may be run next */
 };
 extern __thread struct ht_self ht_self __attribute__((tls_model("initial-exec")));
 
@@ -80,6 +93,8 @@ struct ht_process {
 	uint64_t main_lo, main_hi;
 	uint32_t default_stack_kib;
 	bool new_hooked;	/* the second preload object has called */
+	bool filtered;		/* a seccomp filter may be there: no system call that can be left out */
+	uint64_t call_ticks, stall_ticks; /* the segment's */
 	int (*clock_gettime)(int, void *);
 	char exe[1024]; /* the loader names the executable ""; read before the program can exec or move */
 };
@@ -87,6 +102,14 @@ extern struct ht_process ht_process;
 
 /* lookup.c: the address of a name, in the loader's order; after_us: as RTLD_NEXT. NULL = nobody has it. */
 void *ht_symbol(const char *name, bool after_us);
+/* As RTLD_NEXT, many at once, each to its place behind base; a place whose name nobody has stays as it is. At most 256. */
+struct ht_name {
+	const char *name;
+	size_t place;
+};
+void ht_symbols_behind(const struct ht_name *names, size_t count, void *base);
+/* As RTLD_NEXT, but an old version of the name, which new programs do not get. */
+void *ht_symbol_old(const char *name);
 
 /* real.c: the functions behind ours. Resolved before use; never NULL once ht_real_ready. */
 struct ht_real {
@@ -113,6 +136,10 @@ struct ht_real {
 	int (*fork)(void);
 	void (*pthread_exit)(void *);
 	int (*dlclose)(void *);
+#define HT_REAL_CALL(result, name, params) result(*name) params;
+	HT_CALLS(HT_REAL_CALL)
+	HT_SYNC_CALLS(HT_REAL_CALL)
+#undef HT_REAL_CALL
 };
 extern struct ht_real ht_real;
 extern bool ht_real_ready;
@@ -136,10 +163,18 @@ void ht_early_flush(struct ht_thread *t);
 		(struct ht_unwind_state){frame_[1], (uint64_t)(frame_ + 2), frame_[0]}; \
 	})
 
+/* note.c: the clock of stamps. */
+uint64_t ht_clock_slow(void);
+HT_INLINE uint64_t ht_clock_now(void)
+{
+	return HT_UNLIKELY(ht_process.options & HT_OPT_NO_TSC) ? ht_clock_slow() : ht_clock_ticks();
+}
+
 /* note.c: writing events. The gate is held by the caller of these. */
 struct ht_note {
 	unsigned op, flags;	/* flags: HT_REC_STACK, HT_REC_STAMP, HT_REC_EXTRA as wanted */
 	uint64_t address, size, extra, extra2;
+	uint64_t ticks;		/* with STAMP: when it was, not before the last note of this thread; 0 = now */
 };
 void ht_note(struct ht_thread *t, const struct ht_note *n, const struct ht_unwind_state *from);
 /* The three that nearly all events are. */

@@ -6,8 +6,7 @@
 
 #include <elf.h>
 
-HT_COLD uint64_t ht_clock_slow(void);
-uint64_t ht_clock_slow(void)
+HT_COLD uint64_t ht_clock_slow(void)
 {
 	struct {
 		long sec, nsec;
@@ -15,11 +14,6 @@ uint64_t ht_clock_slow(void)
 	if (ht_process.clock_gettime)
 		ht_process.clock_gettime(1 /* CLOCK_MONOTONIC: the vdso's, no system call */, &t);
 	return (uint64_t)t.sec * 1000000000u + (uint64_t)t.nsec;
-}
-
-HT_INLINE uint64_t clock_now(void)
-{
-	return HT_UNLIKELY(ht_process.options & HT_OPT_NO_TSC) ? ht_clock_slow() : ht_clock_ticks();
 }
 
 /* A frame as ring.h packs it; `bad` collects what does not fit. */
@@ -193,9 +187,11 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 	if (t->nested || tick != t->tick)
 		flags |= HT_REC_STAMP;
 	if (flags & HT_REC_STAMP) {
-		ticks = clock_now();
-		if (!t->nested)
-			t->tick = tick != HT_TICK_STALE ? tick : HT_TICK_NEVER;
+		ticks = n->ticks ? n->ticks : ht_clock_now();
+		if (!t->nested) { /* a stamp of before is not to be inherited: it may be of another tick */
+			t->stamp = ticks;
+			t->tick = tick != HT_TICK_STALE && !n->ticks ? tick : HT_TICK_NEVER;
+		}
 	}
 	flags |= f.flags;
 	if (n->size > UINT16_MAX)
@@ -289,7 +285,7 @@ HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint6
 	}
 	if (flags & HT_REC_STAMP) {
 		t->tick = HT_LIKELY(tick != HT_TICK_STALE) ? tick : HT_TICK_NEVER;
-		*q++ = clock_now();
+		*q++ = t->stamp = ht_clock_now();
 	}
 	*q++ = address;
 	if (flags & HT_REC_STACK) {

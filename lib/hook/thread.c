@@ -1,11 +1,13 @@
 /*
  * thread: threads, forks, names, unloading, and the program's way into strict seccomp.
  *
- * pthread_create starts the thread in a wrapper of ours, so that the stack's size, the start routine and the
- * creator are known, and the thread's normal end is seen. The wrapper's arguments wait in a small fixed pool;
- * when that is full the thread starts without us and introduces itself with its first event.
+ * pthread_create and thrd_create start the thread in a wrapper of ours, so that the stack's size, the start
+ * routine and the creator are known, and the thread's end is seen: by return, by pthread_exit, or cancelled. The
+ * wrapper's arguments wait in a small fixed pool; when that is full the thread starts without us and introduces
+ * itself with its first event.
  */
 #include "sample.h"
+#include "sync.h"
 
 #include <linux/seccomp.h>
 #include <link.h>
@@ -28,49 +30,74 @@ static void note_exit(void)
 		return;
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	struct ht_note n = {.op = HT_REC_THREAD_EXIT, .flags = HT_REC_STAMP};
+	ht_sync_exit(&from);
 	ht_event(&n, &from);
 }
 
-static void *run_thread(void *p)
+/* libc calls it when the thread's stack has been unwound, or we do. */
+static void ended(void *unused)
 {
-	struct start *s = p;
-	void *(*routine)(void *) = s->routine;
-	void *arg = s->arg;
+	(void)unused;
+	note_exit();
+}
+
+/* What the thread is to do; the pool's entry is free again. */
+static struct start begin_thread(void *p)
+{
+	struct start *s = p, copy = *s;
 	ht_self.stack_kib = s->stack_kib;
-	ht_self.start_routine = (uint64_t)routine;
+	ht_self.start_routine = (uint64_t)s->routine;
 	ht_self.serial = s->creator; /* until the claim gives this thread its own */
 	HT_STORE_RELEASE(&s->taken, 0);
 	if (ht_recording() && !ht_self.thread)
 		ht_claim(false);
-	void *result = routine(arg);
-	note_exit();
+	return copy;
+}
+
+static void *run_thread(void *p)
+{
+	struct start s = begin_thread(p);
+	struct ht_cleanup end;
+	ht_real._pthread_cleanup_push(&end, ended, NULL);
+	void *result = s.routine(s.arg);
+	ht_real._pthread_cleanup_pop(&end, 1);
 	return result;
 }
 
-/* A cancelled thread passes neither here nor there: the collector sees that it is gone. */
+static int run_c11_thread(void *p)
+{
+	struct start s = begin_thread(p);
+	struct ht_cleanup end;
+	ht_real._pthread_cleanup_push(&end, ended, NULL);
+	int result = ((int (*)(void *))(void *)s.routine)(s.arg);
+	ht_real._pthread_cleanup_pop(&end, 1);
+	return result;
+}
+
 HT_EXPORT void pthread_exit(void *result) __attribute__((noreturn));
 HT_EXPORT void pthread_exit(void *result)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	note_exit();
+	if (!ht_self.start_routine) /* else its end is still to come */
+		note_exit();
 	ht_real.pthread_exit(result);
 	__builtin_unreachable();
 }
 
-HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg);
-HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg)
+/* An entry of the pool; NULL when there is none, or nobody wants to know. */
+static struct start *take_start(const void *attr, void *(*routine)(void *), void *arg)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	if (HT_UNLIKELY(!ht_recording() || !(ht_process.options & HT_OPT_THREAD)))
-		return ht_real.pthread_create(thread, attr, routine, arg);
 	struct start *s = NULL;
+	if (HT_UNLIKELY(!ht_recording() || !(ht_process.options & HT_OPT_THREAD)))
+		return NULL;
 	for (unsigned i = 0; i < STARTS && !s; i++)
 		if (!HT_LOAD_RELAXED(&starts[i].taken) && ht_cas_u32(&starts[i].taken, 0, 1))
 			s = &starts[i];
 	if (!s)
-		return ht_real.pthread_create(thread, attr, routine, arg);
+		return NULL;
 	size_t size = (size_t)ht_process.default_stack_kib << 10;
 	if (attr && ht_real.pthread_attr_getstacksize)
 		ht_real.pthread_attr_getstacksize(attr, &size);
@@ -78,8 +105,25 @@ HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(vo
 	s->routine = routine;
 	s->arg = arg;
 	s->creator = ht_self.serial;
-	int rc = ht_real.pthread_create(thread, attr, run_thread, s);
-	if (rc != 0)
+	return s;
+}
+
+HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg);
+HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg)
+{
+	struct start *s = take_start(attr, routine, arg);
+	int rc = ht_real.pthread_create(thread, attr, s ? run_thread : routine, s ? s : arg);
+	if (rc != 0 && s)
+		HT_STORE_RELEASE(&s->taken, 0);
+	return rc;
+}
+
+HT_EXPORT int thrd_create(void *thread, int (*routine)(void *), void *arg);
+HT_EXPORT int thrd_create(void *thread, int (*routine)(void *), void *arg)
+{
+	struct start *s = take_start(NULL, (void *(*)(void *))(void *)routine, arg);
+	int rc = ht_real.thrd_create(thread, s ? run_c11_thread : routine, s ? s : arg);
+	if (rc != 0 && s)
 		HT_STORE_RELEASE(&s->taken, 0);
 	return rc;
 }
@@ -102,6 +146,19 @@ HT_EXPORT int pthread_setname_np(uintptr_t thread, const char *name)
 	return rc;
 }
 
+/* What a thread's first event does by system calls, now. */
+static HT_COLD void introduce(const struct ht_unwind_state *from)
+{
+	struct ht_capture aside = {.aside = false};
+	struct ht_thread *t = ht_recording() ? ht_enter(from) : NULL;
+	if (!t && ht_recording())
+		t = ht_enter_cold(from, &aside);
+	if (t && aside.aside)
+		t->nested = false;
+	else if (t)
+		ht_leave(t);
+}
+
 HT_EXPORT int prctl(int option, ...);
 HT_EXPORT int prctl(int option, ...)
 {
@@ -116,6 +173,12 @@ HT_EXPORT int prctl(int option, ...)
 	/* Strict seccomp kills on every system call but four: from here on not one of ours. */
 	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT && ht_recording())
 		ht_turn_off(HT_OFF_SECCOMP);
+	/* A filter is there, or may be soon: without privileges this comes first, and seccomp(2) itself does not pass here. */
+	if ((option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER) || (option == PR_SET_NO_NEW_PRIVS && a[0])) {
+		struct ht_unwind_state from = HT_CALLER_STATE();
+		introduce(&from);
+		ht_process.filtered = true;
+	}
 	int rc = ht_real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (rc == 0 && option == PR_SET_NAME && ht_recording()) {
 		struct ht_unwind_state from = HT_CALLER_STATE();
@@ -157,8 +220,10 @@ HT_EXPORT int fork(void)
 	ht_event(&n, &from);
 	ht_self.fork_token = token;
 	int pid = ht_real.fork();
-	if (pid == 0)
+	if (pid == 0) {
 		ht_sample_forked(token);
+		ht_sync_forked();
+	}
 	if (pid != 0 && ht_recording())
 		note_child(token, pid, &from);
 	return pid;

@@ -21,7 +21,8 @@
  *
  * Without switches (no perf events) spans come from waits and schedstats alone, and `resolution_ns` says how coarse they are.
  *
- * Everything lives until ht_latency_free; the trace must stay open as long. Memory: what is selected, 40 bytes a switch, 80 a wait.
+ * Everything lives until ht_latency_free; the trace must stay open as long. Memory: 16 bytes a switch, 56 a wait, 32 a wake, and
+ * 32 a span of the selected threads, of which a switch makes one or two.
  */
 #ifndef HT_LATENCY_H
 #define HT_LATENCY_H
@@ -36,7 +37,7 @@ extern const char *const ht_state_names[HT_STATES];
 
 struct ht_span {
 	uint64_t begin_ns, end_ns;
-	uint32_t wait;	/* index into waits + 1 of the wait that it is inside of; 0: none */
+	uint32_t wait;	/* index into waits + 1 of the wait that it is inside of; 0: none, and RUNNING */
 	uint32_t stall; /* likewise into stalls */
 	uint16_t cpu;	/* RUNNING; else HT_NO_CPU */
 	uint8_t state;	/* enum ht_state */
@@ -47,6 +48,8 @@ struct ht_span {
 struct ht_waited {
 	struct ht_wait w;
 	uint32_t wake;	  /* index into wakes + 1; 0: not known */
+	uint32_t object;  /* number of what it waited for: the same for all waits for it, whatever else was at its address or
+			   * is in another image; 0: not known */
 };
 
 struct ht_latency_thread {
@@ -68,14 +71,16 @@ struct ht_latency {
 	uint64_t from_ns, to_ns;	  /* what was asked for, cut to the trace */
 	struct ht_latency_thread *threads; /* selected ones, by id */
 	size_t thread_count;
-	struct ht_waited *waits;	  /* by thread, then begin */
-	struct ht_wake *wakes;		  /* by time; of all threads, selected or not */
+	struct ht_waited *waits;	  /* by thread, then begin; these and the rest: as far as they meet the span */
+	struct ht_wake *wakes;		  /* by time; of all threads and times, selected or not */
+	uint32_t *wake_objects;		  /* per wake: number as in struct ht_waited; 0: nobody waited for that */
 	struct ht_stall *stalls;	  /* by thread, then begin */
 	struct ht_fault *faults;	  /* by thread, then time */
 	struct ht_switch *switches;	  /* by time; of all threads */
 	size_t wait_count, wake_count, stall_count, fault_count, switch_count;
+	uint32_t object_count;		  /* numbers of objects are 1 .. object_count */
 	const char *source;		  /* of switches, as the trace's header says; "" none */
-	uint64_t resolution_ns;		  /* of states: 1000 with switches, else the polling interval */
+	uint64_t resolution_ns;		  /* of states: 1000 with switches, else the polling interval; 0: not known */
 	uint64_t lost_switches;		  /* as the recorder counted */
 	uint64_t damaged_blocks;
 };

@@ -213,6 +213,12 @@ enum ht_record_op {
 			    * extra = enum ht_op | bound << 8; extra2 = bytes asked for. bound 1: it took at most that long */
 };
 
+/* Is a record of that op counted in slot->counted, and so in the trace's `recorded`? */
+static inline bool ht_record_counts(unsigned op)
+{
+	return op < HT_REC_PAD || (op >= HT_REC_WAIT && op <= HT_REC_STALL);
+}
+
 /* Which of the fixed words an op has; index = op. */
 enum { HT_HAS_ADDRESS = 1, HT_HAS_SIZE = 2 };
 static const uint8_t ht_record_words[64] = {

@@ -54,6 +54,8 @@ static const uint8_t contents[256] = {
 	[HT_REC_REGION_BEGIN] = PLAIN,		[HT_REC_REGION_END] = PLAIN,
 	[HT_REC_TASK] = PLAIN,			[HT_REC_LOG] = PLAIN,
 	[HT_REC_MARK] = PLAIN,			[HT_REC_PAUSE] = PLAIN,
+	[HT_REC_WAIT] = PLAIN | ADDRESS,	[HT_REC_WAKE] = PLAIN | ADDRESS,
+	[HT_REC_STALL] = PLAIN | ADDRESS,
 };
 
 /* A module's, a string's or a name's: its words. */
@@ -146,6 +148,46 @@ enum ht_read ht_ring_read_some(struct ht_ring_reader *reader, struct ht_record *
 	reader->ticks = r.ticks;
 	*count = n;
 	return e;
+}
+
+/* Ops of births and deaths, as bits. */
+#define PLAIN_OPS (1u << HT_REC_MALLOC | 1u << HT_REC_CALLOC | 1u << HT_REC_NEW | 1u << HT_REC_REALLOC | 1u << HT_REC_FREE | \
+		   1u << HT_REC_DELETE | 1u << HT_REC_REALLOC_FREE)
+
+unsigned ht_ring_read_plain(struct ht_ring_reader *reader, struct ht_plain *out, unsigned most)
+{
+	const uint64_t *begin = (const uint64_t *)(reader->base + (reader->at & reader->mask)), *p = begin, *q;
+	uint64_t left = reader->at == reader->head ? 0 : room(reader, reader->at) / 8, ticks = reader->ticks; /* nothing wraps in it */
+	unsigned n = 0;
+	while (n < most && left) {
+		uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
+		unsigned op = w & 0xff, flags = w >> 8 & 0xff;
+		if (op >= 32 || !(PLAIN_OPS >> op & 1) || flags & ~(unsigned)(HT_REC_STACK | HT_REC_STAMP))
+			break;
+		unsigned stamp = flags / HT_REC_STAMP, frames = flags & HT_REC_STACK ? w >> 16 & 0xffff : 0;
+		uint64_t length = 2 + stamp + frames;
+		if (HT_UNLIKELY(length > left || length > HT_RECORD_MAX / 8))
+			break;
+		q = p + 1;
+		if (stamp) {
+			uint64_t said = HT_LOAD_RELAXED(q++);
+			ticks = said > ticks ? said : ticks;
+		}
+		struct ht_plain *r = &out[n++];
+		r->address = HT_LOAD_RELAXED(q++);
+		r->ticks = ticks;
+		r->words = q;
+		r->size = (uint32_t)(w >> 48);
+		r->frames = (uint16_t)frames;
+		r->kept = (uint16_t)(w >> 32);
+		r->op = (uint8_t)op;
+		r->flags = (uint8_t)flags;
+		p += length;
+		left -= length;
+	}
+	reader->at += 8 * (uint64_t)(p - begin);
+	reader->ticks = ticks;
+	return n;
 }
 
 enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out)

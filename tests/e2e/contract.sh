@@ -17,7 +17,7 @@ trap 'echo "FAIL: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2; head -3 err
 "$heaptide" >overview
 commands=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' overview)
 same "columns of the overview" 1 "$(sed -n 's/^\(  [a-z]*  *\)[a-z].*/\1/p' overview | awk '{ print length($0) }' | sort -u | wc -l)"
-for command in record info report diff check export symbolize verify dump doctor escape; do
+for command in record info report diff check export symbolize verify dump doctor escape latency timeline; do
 	grep -qx $command <<<"$commands" || fail "the overview does not list $command"
 done
 for command in advise layout serve top attach detach query replay import merge; do
@@ -98,7 +98,7 @@ done
 # readers FILE: every command that reads traces, on this one.
 readers() {
 	printf '%s\n' "info $1" "report $1" "report --view=sites $1" "dump $1" "verify $1" "export --format=folded $1" \
-		"symbolize $1" "escape $1" "diff $1 t.tide" "diff t.tide $1" "check --max-allocs=1000000 $1"
+		"symbolize $1" "escape $1" "latency $1" "timeline $1" "diff $1 t.tide" "diff t.tide $1" "check --max-allocs=1000000 $1"
 }
 while read -ra line; do
 	status_of "$heaptide" "${line[@]}" >out 2>err
@@ -126,7 +126,7 @@ status_of "$heaptide" check --max-allocs=1 cut.tide >out 2>err
 same "check that fails on a truncated trace" 1 "$status"
 # A trace is never replaced by what is made of it.
 cp t.tide keep.tide
-for command in info report dump "export --format=folded" escape; do
+for command in info report dump "export --format=folded" escape latency timeline; do
 	read -ra line <<<"$command"
 	status_of "$heaptide" "${line[@]}" -o keep.tide keep.tide >out 2>err
 	[ "$status" != 0 ] || fail "$command -o of the trace itself: done"
@@ -139,7 +139,7 @@ grep -q '^next: heaptide report r.tide$' <(tail -1 err) || fail "record does not
 grep -Eq '^heaptide: recorded .*/known \(pid [0-9]+\) for [0-9.]+ m?s into r.tide \([0-9.]+ .?B\)$' <(head -1 err) || fail "record's first line: $(head -1 err)"
 grep -Eq '^  complete: [0-9,]+ events, 0 lost, 0 truncated stacks' err || fail "record does not say that it is complete: $(cat err)"
 for screen in "info" "report" "report --view=sites" "report --view=tree" "report --view=callers" "report --view=list" "report --view=sizes" \
-	"report --view=lifetimes" "report --view=threads" "report --view=modules" "escape" "symbolize"; do
+	"report --view=lifetimes" "report --view=threads" "report --view=modules" "escape" "timeline" "symbolize"; do
 	read -ra line <<<"$screen"
 	"$heaptide" "${line[@]}" r.tide >out 2>err || fail "$screen: $(cat err)"
 	grep -Eq '^(next:|     ) heaptide [a-z]+ .*r.tide' <(tail -1 out) || fail "$screen does not end with what is next: $(tail -2 out)"

@@ -58,6 +58,18 @@ for name in malloc calloc realloc free; do
 	! grep -E '\<(call|push|ret)\>|%rsp' entry || wrong "$name has a frame of its own"
 done
 
+# Calls that may block: while they are not recorded, one test and a jump, with every argument where it was. (One has
+# an argument on the stack, which compilers pass on in their own ways.)
+objdump -d --no-show-raw-insn "$hook" >text
+sed -n 's/^\tX([a-z ]*, \([a-z0-9_]*\),.*/\1/p' "$HT_SOURCE/lib/hook/call_list.h" >calls
+[ "$(grep -c . calls)" -ge 80 ] || wrong "the list of calls is not found"
+grep -vx __recvfrom_chk calls | while read -r name; do
+	sed -n "/<$name>:\$/,/^\$/p" text >entry
+	[ "$(grep -c 'jmp' entry)" = 2 ] && [ "$(grep -c 'ht_timed>' entry)" = 1 ] || echo "$name: not a test and two jumps"
+	! grep -E '\<(call|push|ret)\>|%rsp|, *%(rdi|rsi|rdx|r8|r9|edi|esi|edx)\>' entry >/dev/null || echo "$name: it touches an argument"
+done >touched
+[ ! -s touched ] || wrong "entries of calls that may block: $(cat touched)"
+
 # Constructors and destructors: one and none. (An entry each of crt's frame_dummy and __do_global_dtors_aux.)
 size_of() {
 	local hex

@@ -24,11 +24,21 @@ with --self-check
 same "--self-check: differences" 0 "$(info t.tide .self_check.differences)"
 allocations=$(info t.tide .allocations)
 
-# What this version has not is refused before anything runs, not ignored.
-for option in --events=+stall --events=+fault; do
+# Where time went is recorded beside the events: theirs stay what they were, and the accounts hold.
+with --events=+sync,+io,+sched,+stall,+fault
+"$heaptide" verify t.tide >check.out || fail "with waits and switches: $(cat check.out)"
+same "with waits: what is counted" "$(info t.tide '.events | [.sync + .io, .stall, .fault]')" \
+	"[
+  $("$heaptide" dump --op=wait t.tide | wc -l),
+  $("$heaptide" dump --op=stall t.tide | wc -l),
+  $("$heaptide" dump --op=fault t.tide | wc -l)
+]"
+
+# What there is not is refused before anything runs, not ignored.
+for option in --events=+stalls --events=everything; do
 	status_of "$heaptide" record --force -o refused.tide "$option" -- touch ran 2>err
 	same "$option: status" 2 "$status"
-	one_line err "not available in this version"
+	one_line err "unknown kind of event"
 	[ ! -e ran ] && [ ! -e refused.tide ] || fail "$option: something ran"
 done
 

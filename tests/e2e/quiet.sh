@@ -20,7 +20,7 @@ same "a child that runs on: complete" false "$(info t.tide .complete)"
 # --wait=all waits for it. It had no event, so it is no image of the trace.
 for how in child raw; do
 	begin=$(date +%s%N)
-	status_of timeout 60 "$heaptide" record -q --wait=all --force -o t.tide -- "$programs/quiet" $how 0.6
+	status_of timeout 60 "$heaptide" record -q --wait=all --events=alloc,map,thread --force -o t.tide -- "$programs/quiet" $how 0.6
 	same "$how, --wait=all: status" 6 "$status"
 	[ $((($(date +%s%N) - begin) / 1000000)) -ge 600 ] || fail "$how: --wait=all did not wait"
 	sound t.tide 200

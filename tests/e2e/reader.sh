@@ -28,7 +28,7 @@ block() {
 		from tidefile import Trace
 		trace = Trace(sys.argv[2])
 		heads = [(trace.head(at), at) for at, _ in trace.blocks]
-		print(max((head.packed, at + 64) for head, at in heads if head.kind == int(sys.argv[3]))[::-1])
+		print(max(((head.packed, at + 64) for head, at in heads if head.kind == int(sys.argv[3])), default="")[::-1])
 	END
 }
 
@@ -60,9 +60,10 @@ damaged() {
 		[ "$at" -gt $((size - 64)) ] || compared cut.tide
 	done
 
-	# Flipped: a bit of the payload and of the head of events (16), of nodes (4) and of strings (1).
-	for kind in 16 4 1; do
+	# Flipped: a bit of the payload and of the head of events (16), of nodes (4) and of strings (1), of switches (18) and waits (19).
+	for kind in 16 4 1 18 19; do
 		read -r at length <<<"$(block "$1" "$kind" | tr -d '(,)')"
+		[ -n "$at" ] || continue
 		for at in $((at + length / 2)) $((at - 40)) $((at - 64)); do
 			flipped "$1" "$at"
 			same "$1 flipped at $at: verdict" damaged "$(verdict flipped.tide)"
@@ -106,6 +107,34 @@ for htload in "$programs/htload" "$programs"/../../../*/testdata/programs/htload
 	done
 	break
 done
+
+# Where time went: threads that wait for locks, for each other, for a pipe and for a timer. How much of it there is is for other
+# tests; here, that both readers find the same.
+[ ! -e threads.tide ] || whole waits 10 --events=+sync,+io,+sched,+stall -- /usr/bin/python3 -c '
+import os, threading, time
+end, begin = os.pipe()
+lock, ready = threading.Lock(), threading.Condition()
+def work():
+    for i in range(200):
+        with lock:
+            time.sleep(0.0001)
+        os.write(begin, b"x")
+        with ready:
+            ready.notify()
+def read():
+    for i in range(600):
+        os.read(end, 1)
+def wait():
+    for i in range(20):
+        with ready:
+            ready.wait(0.001)
+threads = [threading.Thread(target=target) for target in (work, work, work, read, wait)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()'
+if [ -e waits.tide ]; then
+	[ "$("$heaptide" dump --op=wait waits.tide | wc -l)" -gt 100 ] || fail "a program that waited shows no waits"
+	damaged waits.tide
+fi
 
 damaged fork.tide
 [ ! -e load.tide ] || damaged load.tide

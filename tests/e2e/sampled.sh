@@ -52,7 +52,7 @@ same "rate 1: large sites are exact" "$(awk '$1 == "site_1000" { print $3 }' tru
 
 # Threads, forks, reallocs that are refused, frees elsewhere: every death finds its birth.
 for rate in 1 5000 512K; do
-	record t.tide --sample=$rate -- "$sampled" churn 20000
+	record t.tide --events=alloc,map,thread --sample=$rate -- "$sampled" churn 20000
 	same "churn at $rate: status" 0 "$status"
 	sound t.tide 100
 	same "churn at $rate: foreign frees" 0 "$(info t.tide .foreign_frees)"

@@ -60,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (h.kind == HT_KIND_EVENTS)
 		h.first_seq = 0;
 	struct ht_block_packer *p = ht_block_packer_new();
-	ht_block_pack(p, &h, data + 5, size - 5, h.kind != HT_KIND_EVENTS, &file);
+	bool kept = h.kind != HT_KIND_EVENTS && !(h.kind >= HT_KIND_SCHED && h.kind <= HT_KIND_STALLS);
+	ht_block_pack(p, &h, data + 5, size - 5, kept, &file);
 	ht_block_packer_free(p);
 	fuzz_trace_walk(file.data, file.len);
 	return 0;

@@ -318,6 +318,54 @@ static void seed_symbols(void)
 	free(path);
 }
 
+static void put_times(struct ht_trace_writer *w, unsigned i)
+{
+	uint32_t thread = i % 4;
+	uint64_t now = 4096 * (i + 1) + i * i, lock = 0x555555558000 + 40 * (i % 7);
+	struct ht_wait wait = {.kind = (uint8_t)(i % HT_WAIT_KINDS), .call = (uint8_t)(i % HT_CALL_COUNT),
+			       .outcome = (uint8_t)(i % HT_OUTCOMES), .flags = i % 3, .fd = i % 5 ? -1 : (int32_t)i,
+			       .thread = thread, .stack = i % 3, .begin_ns = now - 700 * (i % 6), .end_ns = now,
+			       .object = lock, .detail = i % 4 ? 0 : 100000 * i};
+	struct ht_wake wake = {.kind = HT_WAIT_MUTEX, .call = HT_CALL_MUTEX_UNLOCK, .flags = i % 2 ? HT_WAITED_ALL : 0,
+			       .thread = thread, .stack = 2, .time_ns = now - 30, .object = lock};
+	struct ht_stall stall = {.op = (uint8_t)(HT_OP_MALLOC + i % 3), .bound = i % 2, .thread = thread, .stack = 1,
+				 .begin_ns = now - 1500, .end_ns = now, .address = 0x555555560000 + 64 * i,
+				 .size = 1 << i % 20};
+	struct ht_fault fault = {.thread = thread, .stack = i % 3, .time_ns = now,
+				 .address = 0x7ffff7000000 + 4096 * i};
+	struct ht_switch to = {.how = i / 4 % 2 ? 1 + i % 2 : 0, .cpu = (uint16_t)(i % 3), .thread = thread,
+			       .time_ns = now};
+	struct ht_schedstat stat = {.thread = thread, .time_ns = now, .running_ns = 1000 * i, .runnable_ns = 10 * i,
+				    .slices = i};
+	ht_trace_writer_wait(w, &wait);
+	ht_trace_writer_switch(w, &to);
+	if (i % 3 == 0)
+		ht_trace_writer_wake(w, &wake);
+	if (i % 5 == 0)
+		ht_trace_writer_stall(w, &stall);
+	if (i % 7 == 0)
+		ht_trace_writer_fault(w, &fault);
+	if (i % 10 == 0)
+		ht_trace_writer_schedstat(w, &stat);
+}
+
+/* Where time went: each kind of record, several threads, the words that there are. */
+static void seed_times(void)
+{
+	int fd;
+	struct ht_trace_writer *w = begin(&fd, "v2-times", true);
+	dictionaries(w);
+	for (uint32_t i = 1; i < 4; i++) {
+		struct ht_thread_info thread = {.tid = 100 + i, .serial = 1 + i, .end_ns = UINT64_MAX};
+		ht_trace_writer_thread(w, &thread);
+	}
+	put(w, (struct ht_event){.op = HT_OP_MALLOC, .stamped = true, .stack = 2, .time = 5000, .size = 8,
+				 .address = 0x1000});
+	for (unsigned i = 0; i < 60; i++)
+		put_times(w, i);
+	end(w, fd, 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -332,9 +380,11 @@ int main(int argc, char **argv)
 	seed_fork();
 	seed_checkpoint();
 	seed_symbols();
+	seed_times();
 	split("v2-every-op");
 	split("v2-no-addresses");
 	split("v2-fork");
 	split("v2-symbols");
+	split("v2-times");
 	return 0;
 }

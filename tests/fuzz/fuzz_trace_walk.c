@@ -83,6 +83,60 @@ static void checkpoints(const struct ht_trace *t)
 	ht_live_set_release(&s);
 }
 
+static void record(const struct ht_trace *t, const struct ht_time_block *b, uint32_t thread, uint32_t stack,
+		   uint64_t before, uint64_t time)
+{
+	MUST(ht_trace_thread(t, thread) && stack < ht_trace_node_count(t));
+	MUST(time >= b->first_ns && time <= b->last_ns && before <= time);
+}
+
+static void times(const struct ht_trace *t)
+{
+	struct ht_time_records r = {0};
+	struct ht_diag d;
+	for (size_t i = 0; i < ht_trace_time_block_count(t); i++) {
+		const struct ht_time_block *b = ht_trace_time_block(t, i);
+		int err = ht_trace_time_decode(t, i, &r, &d);
+		size_t n = r.wait_count + r.wake_count + r.stall_count + r.fault_count + r.switch_count +
+			   r.schedstat_count;
+		if (err) {
+			MUST(!n && d.text[0] && ht_trace_verdict(t) == HT_VERDICT_DAMAGED);
+			continue;
+		}
+		MUST(n == b->count);
+		for (size_t k = 0; k < r.wait_count; k++) {
+			const struct ht_wait *x = &r.waits[k];
+			record(t, b, x->thread, x->stack, k ? x[-1].end_ns : 0, x->end_ns);
+			MUST(x->begin_ns <= x->end_ns && x->fd >= -1 && ht_wait_kind_names[x->kind] &&
+			     ht_wait_call_names[x->call] && x->outcome < HT_OUTCOMES);
+		}
+		for (size_t k = 0; k < r.wake_count; k++) {
+			const struct ht_wake *x = &r.wakes[k];
+			record(t, b, x->thread, x->stack, k ? x[-1].time_ns : 0, x->time_ns);
+			MUST(x->kind < HT_WAIT_KINDS && x->call < HT_CALL_COUNT);
+		}
+		for (size_t k = 0; k < r.stall_count; k++) {
+			const struct ht_stall *x = &r.stalls[k];
+			record(t, b, x->thread, x->stack, k ? x[-1].end_ns : 0, x->end_ns);
+			MUST(x->begin_ns <= x->end_ns && x->op < HT_OP_COUNT);
+		}
+		for (size_t k = 0; k < r.fault_count; k++) {
+			const struct ht_fault *x = &r.faults[k];
+			record(t, b, x->thread, x->stack, k ? x[-1].time_ns : 0, x->time_ns);
+		}
+		for (size_t k = 0; k < r.switch_count; k++) {
+			const struct ht_switch *x = &r.switches[k];
+			record(t, b, x->thread, 0, k ? x[-1].time_ns : 0, x->time_ns);
+			MUST(x->how <= HT_SWITCH_PREEMPTED);
+		}
+		for (size_t k = 0; k < r.schedstat_count; k++) {
+			const struct ht_schedstat *x = &r.schedstats[k];
+			record(t, b, x->thread, 0, k ? x[-1].time_ns : 0, x->time_ns);
+		}
+	}
+	ht_time_records_release(&r);
+}
+
 static void symbols(const struct ht_trace *t)
 {
 	struct ht_buf out = {0};
@@ -112,6 +166,7 @@ void fuzz_trace_walk(const uint8_t *data, size_t size)
 	dictionaries(t);
 	events(t);
 	checkpoints(t);
+	times(t);
 	symbols(t);
 	ht_trace_verify(t, NULL, NULL, 0, &violations);
 	ht_trace_close(t);

@@ -1,9 +1,11 @@
 /*
  * trace_columns TRACE...: where the bytes of a trace go, and what its events cost to decode and to encode again.
  * For whoever works on the format: one line for each column of the events (bytes an event before and after
- * packing it alone), one for each kind of block, and nanoseconds of CPU an event.
+ * packing it alone), one for each kind of block, and nanoseconds of CPU an event; likewise of what the blocks about
+ * time hold, by the record.
  */
 #include "trace_checkpoint.h"
+#include "trace_times.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@ static const char *const names[HT_COL_EV_COUNT] = {
 	"other_address", "extra",  "extra2",	   "other_size",    "far_time",	     "far_address"};
 
 struct sum {
-	uint64_t events, raw[HT_COL_EV_COUNT], packed[HT_COL_EV_COUNT];
+	uint64_t events, raw[HT_COLUMNS_MAX], packed[HT_COLUMNS_MAX];
 };
 
 static double cpu_ns(void)
@@ -28,14 +30,14 @@ static double cpu_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void add_columns(struct sum *s, const struct ht_buf *raw, struct ht_block_packer *p)
+static void add_columns(struct sum *s, unsigned count, const struct ht_buf *raw, struct ht_block_packer *p)
 {
 	struct ht_columns c;
 	struct ht_diag d;
 	struct ht_buf out = {0};
 	if (ht_columns_parse(&c, raw->data, raw->len, &d))
 		return;
-	for (unsigned i = 0; i < HT_COL_EV_COUNT; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		struct ht_block_head h = {.kind = HT_KIND_EVENTS};
 		out.len = 0;
 		if (!ht_cursor_left(&c.at[i]))
@@ -61,7 +63,7 @@ static double decode(const struct ht_trace *t, struct sum *s)
 			double pause = cpu_ns();
 			if (!round) {
 				s->events += a.count;
-				add_columns(s, &a.raw, p);
+				add_columns(s, HT_COL_EV_COUNT, &a.raw, p);
 			}
 			spent += cpu_ns() - pause;
 		}
@@ -114,6 +116,49 @@ static void print_blocks(const struct ht_trace *t, double events)
 	ht_loader_release(&l);
 }
 
+/* One kind of those about time: its records are those of both series. */
+static void print_times(const struct ht_trace *t, unsigned kind)
+{
+	static const char *const kinds[] = {"switches, schedstats", "waits, wakes", "stalls, faults"};
+	const uint8_t *encodings;
+	struct ht_time_records r = {0};
+	struct ht_loader l = {0};
+	struct ht_diag d;
+	struct sum s = {0};
+	struct ht_block_packer *p = ht_block_packer_new();
+	uint64_t bytes = 0, blocks = 0, first = 0;
+	double ns = 0;
+	for (size_t i = 0; i < ht_trace_time_block_count(t); i++) {
+		const struct ht_time_block *b = ht_trace_time_block(t, i);
+		struct ht_found f = {.offset = b->offset};
+		uint8_t head[HT_BLOCK_HEAD];
+		if (b->kind != kind || ht_pread_all(t->fd, head, sizeof(head), b->offset) != sizeof(head) ||
+		    !ht_block_head_get(&f.head, head) || ht_trace_read_block(t, &f, &l.zstd, &l.packed, &l.raw, &d))
+			continue;
+		double start = cpu_ns();
+		if (ht_trace_time_decode(t, i, &r, NULL))
+			continue;
+		ns += cpu_ns() - start;
+		first += r.wait_count + r.stall_count + r.switch_count;
+		s.events += b->count;
+		blocks++;
+		bytes += HT_BLOCK_HEAD + f.head.packed_len;
+		add_columns(&s, ht_times_columns(kind, &encodings), &l.raw, p);
+	}
+	double n = (double)s.events;
+	if (blocks)
+		printf("  %s: %llu in %llu blocks (%llu of the first), %.3f bytes a record; decode %.2f ns\n",
+		       kinds[kind - HT_KIND_SCHED], (unsigned long long)s.events, (unsigned long long)blocks,
+		       (unsigned long long)first, (double)bytes / n, ns / n);
+	for (unsigned i = 0; i < HT_COLUMNS_MAX; i++)
+		if (s.raw[i])
+			printf("    column %2u %9.4f bytes a record, packed %.4f\n", i, (double)s.raw[i] / n,
+			       (double)s.packed[i] / n);
+	ht_block_packer_free(p);
+	ht_loader_release(&l);
+	ht_time_records_release(&r);
+}
+
 static int show(const char *path)
 {
 	struct ht_trace *t;
@@ -131,6 +176,8 @@ static int show(const char *path)
 			printf("  column %2u %-15s %9.4f bytes an event, packed %.4f\n", i, names[i], (double)s.raw[i] / n,
 			       (double)s.packed[i] / n);
 	print_blocks(t, n);
+	for (unsigned kind = HT_KIND_SCHED; kind <= HT_KIND_STALLS; kind++)
+		print_times(t, kind);
 	ht_trace_close(t);
 	return 0;
 }

@@ -5,7 +5,8 @@
     tide.py dump TRACE    events, as the text of `heaptide dump`
 
 It exists to prove that the specification is complete; section numbers in comments are those of SPEC.md.
-wire.py has the primitives and columns, tidefile.py the file, totals.py what events add up to.
+wire.py has the primitives and columns, tidefile.py the file, times.py waits and switches, totals.py what events
+add up to.
 Wants python3-zstandard and python3-xxhash. Exit status: 0, 3 not a trace or newer, 4 truncated or damaged.
 """
 
@@ -14,11 +15,12 @@ import sys
 from collections import Counter
 
 from tidefile import Trace
+from times import Record, moment
 from totals import Account
 from wire import NAMED, NotATrace, OPS, WITH_TEXT
 
 LOSSES = ("ring_full", "no_ring", "no_context", "nested", "early", "abandoned", "damaged", "full_disk",
-          "after_close")
+          "after_close", "sched")
 
 
 def text(data):
@@ -49,11 +51,28 @@ def arguments(data):
     return [text(part) for part in data.removesuffix(b"\0").split(b"\0")] if data else []
 
 
+def time_totals(trace, records):
+    """The records of section 16: as the footer says, if there is one. Where nothing is wrong, both must agree."""
+    if trace.totals is None:
+        return records
+    keys = {"wait": 27, "wake": 28, "stall": 29, "fault": 30, "switch": 31, "io": 32}
+    said = {what: trace.totals.get(key, 0) for what, key in keys.items()}
+    if trace.verdict == "ok" and any(said[what] != records[what] for what in said):
+        trace.damage("the totals of waits, stalls or switches")
+    return said
+
+
 def info(trace):
     """The totals, under the names of `heaptide info --json`."""
     account = Account(trace)
+    records = Counter()
     for event in trace.walk():
-        account.event(event)
+        if isinstance(event, Record):
+            records[event.what] += 1
+            records["io"] += event.io
+        else:
+            account.event(event)
+    sums = time_totals(trace, records)
     header, totals, heaps = trace.header, trace.totals or {}, account.heaps
     for number in trace.images:
         account.heap(number)
@@ -95,7 +114,7 @@ def info(trace):
         "command": arguments(first and trace.string(first.argv) or header.get("command", b"")),
         "exit_status": status(totals.get(40)),
         "start_utc": header.get("start_utc_ns", 0),
-        "duration_ns": max([totals.get(41, 0), account.last_time] +
+        "duration_ns": max([totals.get(41, 0), account.last_time, trace.last_record] +
                            [image.end_ns - 1 for image in trace.images.values()] +
                            [time for time, _, _ in trace.samples]),
         "threads": len(trace.threads),
@@ -106,6 +125,11 @@ def info(trace):
             "realloc": ops[5],
             "map": sum(ops[op] for op in (16, 17, 18, 19)),
             "thread": ops[24] + ops[25],
+            "sync": sums["wait"] - sums["io"],
+            "io": sums["io"],
+            "sched": sums["switch"],
+            "stall": sums["stall"],
+            "fault": sums["fault"],
         },
         "allocations": total("allocations"),
         "frees": total("frees"),
@@ -150,8 +174,14 @@ def dump(trace, out):
     for event in trace.walk():
         thread = trace.threads.get(event.thread)
         image = trace.images.get(thread.image) if thread else None
+        if isinstance(event, Record):
+            line = f"{moment(event.time)}  {image.pid if image else 0}/{thread.tid if thread else 0}  {event.what} "
+            line += "".join(f" {field}" if isinstance(field, str) else f" {field[0]}={field[1]}"
+                            for field in event.fields)
+            write(line + (f" stack={event.stack}" if event.stack else "") + "\n")
+            continue
         mark = "" if event.flags & 32 else "~"
-        line = (f"{event.time // 1000000000}.{event.time % 1000000000:09}{mark}  {image.pid if image else 0}/"
+        line = (f"{moment(event.time)}{mark}  {image.pid if image else 0}/"
                 f"{thread.tid if thread else 0}  {OPS.get(event.op, f'op{event.op}')} ")
         for name in ("seq", "size"):
             value = getattr(event, name)

@@ -1,4 +1,4 @@
-"""A trace file: header, blocks, dictionaries, events (sections 3, 4, 6, 7, 9 and 10 of formats/trace/SPEC.md)."""
+"""A trace file: header, blocks, dictionaries, events (sections 3, 4, 6, 7, 9, 10 and 16 of formats/trace/SPEC.md)."""
 
 import os
 import struct
@@ -6,10 +6,11 @@ from collections import Counter
 
 import zstandard
 
+import times
 from wire import (ADDRESS16, ADDRESS8, BACK, BIRTHS, BLOCK_MAGIC, BYTES, Columns, DEATHS, DELTA,
                   DICTIONARIES, Damage, END, EVENTS, Event, FOOTER, Head, IMAGES, Image, MAGIC, MASK,
-                  MODULES, Module, NAMED, NODES, Newer, NotATrace, SAMPLES, STEPS, STRINGS, THREADS, TURNS, Thread, VARINT,
-                  WITH_ADDRESS, WITH_EXTRA, WITH_EXTRA2, WITH_SIZE, ZIGZAG, hash64, need, unzigzag, varints)
+                  MODULES, Module, NAMED, NODES, Newer, NotATrace, SAMPLES, STEPS, STRINGS, THREADS, TIMES, TURNS,
+                  Thread, VARINT, WITH_ADDRESS, WITH_EXTRA, WITH_EXTRA2, WITH_SIZE, ZIGZAG, hash64, need, unzigzag, varints)
 
 HEADER_KEYS = {1: "start_utc_ns", 4: "time_unit_ns", 5: "addresses", 6: "sample_bytes", 7: "free_stacks",
                8: "stack_depth", 16: "clock", 17: "sched", 18: "command", 20: "flags"}
@@ -27,7 +28,7 @@ class Trace:
         self.nodes, self.merged, self.ends = {}, {}, {}
         self.images, self.threads = {}, {}
         self.defined = {STRINGS: 1, IMAGES: 0, MODULES: 0, NODES: 1, THREADS: 0}
-        self.totals, self.samples, self.next_seq = None, [], 0
+        self.totals, self.samples, self.next_seq, self.last_record = None, [], 0, 0
         start = self.read_header()
         self.blocks = (start and self.indexed(start)) or self.scan(start or 16, bool(start))
 
@@ -103,7 +104,8 @@ class Trace:
         if head.flags & ~1:
             raise Newer(f"block {head.sequence} has unknown flags")
         need(head.packed <= head.raw <= 16 << 20, "a block's lengths")
-        need(head.kind == EVENTS or head.raw <= 64 * head.packed + 4096, "a dictionary unpacks to too much")
+        need(head.kind == EVENTS or head.kind in TIMES or head.raw <= 64 * head.packed + 4096,
+             "a dictionary unpacks to too much")
         need(head.kind in (FOOTER, END) or head.count <= min(1 << 20, head.raw), "a block's count")
         packed = self.pread(head.packed, at + 64)
         need(len(packed) == head.packed, "a payload is cut off")
@@ -201,7 +203,7 @@ class Trace:
         return self.size
 
     def walk(self):
-        """Reads the dictionaries, then yields the events, in order."""
+        """Reads the dictionaries, then yields the events, in order, and between them the records of section 16."""
         defined = [self.read(number, *block) for number, block in enumerate(self.blocks)]
         self.lossy |= self.lost_dictionary
         for (at, _), head, self.limits in zip(self.blocks, self.heads, defined):
@@ -211,6 +213,12 @@ class Trace:
                 except (Damage, Newer) as error:
                     self.damage(str(error))
                     self.lossy = True
+            elif head and head.kind in TIMES:
+                self.last_record = max(self.last_record, head.last_ns)
+                try:
+                    yield from times.decode(self, head, Columns(self.payload(head, at)))
+                except (Damage, Newer) as error:
+                    self.damage(str(error))
 
     def read(self, number, at, entry):
         """Reads a block that is not of events. What ids are defined after it."""

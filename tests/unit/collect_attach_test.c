@@ -118,7 +118,7 @@ static void finish(struct setup *s, struct ht_collect_result *r)
 
 static void tell(const struct setup *s, unsigned word, int value)
 {
-	struct ht_collect_message m = {word, value};
+	struct ht_collect_message m = {.word = word, .value = value};
 	assert_int_equal(send(s->control, &m, sizeof(m), 0), sizeof(m));
 }
 

@@ -94,7 +94,7 @@ void producer_put(struct producer *p, const uint64_t *words, size_t n)
 	}
 	assert_true(pos + 8 * n - p->slot->tail <= p->mask + 1);
 	memcpy(p->base + (pos & p->mask), words, 8 * n);
-	if ((words[0] & 0xff) < 32)
+	if (ht_record_counts(words[0] & 0xff))
 		p->slot->counted++;
 	HT_STORE_RELEASE(&p->slot->head, pos + 8 * n);
 }

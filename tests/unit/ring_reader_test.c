@@ -242,10 +242,69 @@ static void test_several(void **state)
 	free(f);
 }
 
+/* What ht_ring_read_plain takes, ht_ring_read reads alike; and it leaves standing whatever is not plain. */
+static void test_plain(void **state)
+{
+	(void)state;
+	uint64_t random = 99;
+	struct fixture *f = new_fixture(8 * 777);
+	for (unsigned round = 0; round < 3000; round++) {
+		struct ht_ring_reader copy;
+		uint64_t tail = f->slot.tail;
+		for (unsigned i = 0; i < 40; i++) {
+			random = random * 6364136223846793005ull + 1442695040888963407ull;
+			unsigned r = (unsigned)(random >> 40), frames = r & 1 ? r >> 3 & 7 : 0;
+			static const uint8_t ops[] = {HT_REC_MALLOC, HT_REC_FREE, HT_REC_CALLOC, HT_REC_REALLOC, HT_REC_REALLOC_FREE, HT_REC_FAILED};
+			unsigned op = ops[(r >> 8) % 6], flags = (r & 1 ? HT_REC_STACK : 0) | (r & 2 ? HT_REC_STAMP : 0);
+			if (!(r >> 12 & 15))
+				flags |= r & 1 ? HT_REC_ABS : HT_REC_SIZE;
+			uint64_t words[16];
+			size_t n = 0;
+			words[n++] = word0(op, flags, frames, r & 63, r >> 16 & 255);
+			if (flags & HT_REC_STAMP)
+				words[n++] = 1000 * round + 10 * i + (r & 31);
+			if (op != HT_REC_FAILED)
+				words[n++] = 16 * (uint64_t)(r & 0xffff);
+			if (flags & HT_REC_SIZE)
+				words[n++] = r;
+			while (frames--)
+				words[n++] = random + frames;
+			put(f, words, n);
+		}
+		assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+		for (copy = f->reader; copy.at != copy.head;) {
+			struct ht_plain plain[16];
+			struct ht_record record;
+			struct ht_ring_reader one = copy;
+			unsigned n = ht_ring_read_plain(&copy, plain, 16);
+			for (unsigned i = 0; i < n; i++) {
+				assert_int_equal(ht_ring_read(&one, &record), HT_READ_RECORD);
+				assert_int_equal(record.op, plain[i].op);
+				assert_int_equal(record.flags, plain[i].flags);
+				assert_int_equal(record.ticks, plain[i].ticks);
+				assert_int_equal(record.address, plain[i].address);
+				assert_int_equal(record.size, plain[i].size);
+				assert_int_equal(record.frames, plain[i].frames);
+				if (record.frames) {
+					assert_int_equal(record.kept, plain[i].kept);
+					assert_ptr_equal(record.words, plain[i].words);
+				}
+			}
+			assert_int_equal(one.at, copy.at);
+			if (n < 16)
+				assert_true(ht_ring_read(&copy, &record) == HT_READ_RECORD || copy.at == copy.head);
+		}
+		f->reader = copy;
+		ht_ring_release(&f->reader, &f->slot, copy.at);
+		assert_true(f->slot.tail > tail);
+	}
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fields),	      cmocka_unit_test(test_wide_and_module_counts),
+		cmocka_unit_test(test_fields), cmocka_unit_test(test_plain),	      cmocka_unit_test(test_wide_and_module_counts),
 		cmocka_unit_test(test_many_turns),    cmocka_unit_test(test_head_is_checked),
 		cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_random_bytes),
 		cmocka_unit_test(test_link),	      cmocka_unit_test(test_several),

@@ -147,6 +147,39 @@ static void csv(void **state)
 	free(s);
 }
 
+/* Dots open objects within objects, and close as many as they must. */
+static void nested_keys(void **state)
+{
+	static const struct ht_column deep[] = {{.key = "a.b.x"}, {.key = "a.b.y"}, {.key = "a.bc"},	{.key = "a.c.z"},
+						{.key = "ab.x"},  {.key = "d"},	    {.key = "e.f.g"}, {0}};
+	struct ht_output out = {.fd = -1};
+	struct ht_emitter e;
+	(void)state;
+	ht_emit_begin(&e, HT_EMIT_JSON, &out, "heaptide.test/1");
+	ht_emit_table(&e, "rows", deep);
+	for (uint64_t n = 1; n <= 2; n++) {
+		for (uint64_t i = 0; i < 7; i++)
+			ht_emit_cell(&e, ht_number(10 * n + i));
+		ht_emit_row(&e);
+	}
+	ht_emit_table_end(&e, UINT64_MAX);
+	ht_emit_end(&e);
+	ht_buf_byte(&out.buf, '\0');
+	struct ht_buf packed = {0};
+	for (const char *c = (char *)out.buf.data; *c; c++)
+		if (*c != ' ' && *c != '\n')
+			ht_buf_byte(&packed, (uint8_t)*c);
+	ht_buf_byte(&packed, '\0');
+	assert_string_equal((char *)packed.data,
+			    "{\"schema\":\"heaptide.test/1\",\"rows\":["
+			    "{\"a\":{\"b\":{\"x\":10,\"y\":11},\"bc\":12,\"c\":{\"z\":13}},\"ab\":{\"x\":14},\"d\":15,"
+			    "\"e\":{\"f\":{\"g\":16}}},"
+			    "{\"a\":{\"b\":{\"x\":20,\"y\":21},\"bc\":22,\"c\":{\"z\":23}},\"ab\":{\"x\":24},\"d\":25,"
+			    "\"e\":{\"f\":{\"g\":26}}}]}");
+	ht_buf_release(&packed);
+	ht_buf_release(&out.buf);
+}
+
 static void frames(void **state)
 {
 	(void)state;
@@ -202,7 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(text),   cmocka_unit_test(json),	    cmocka_unit_test(csv),
-	    cmocka_unit_test(frames), cmocka_unit_test(tables_fit),
+	    cmocka_unit_test(frames), cmocka_unit_test(tables_fit), cmocka_unit_test(nested_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

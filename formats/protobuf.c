@@ -1,9 +1,10 @@
-/* protobuf: see protobuf.h. Wire types used: 0 varint, 2 length-delimited. */
+/* protobuf: see protobuf.h. Wire types used: 0 varint, 1 fixed64, 2 length-delimited. */
 #include "protobuf.h"
 
 #include <string.h>
 
 #define VARINT 0
+#define FIXED64 1
 #define DELIMITED 2
 
 static void tag(struct ht_buf *b, unsigned field, unsigned type)
@@ -13,8 +14,12 @@ static void tag(struct ht_buf *b, unsigned field, unsigned type)
 
 void ht_pb_uint(struct ht_buf *b, unsigned field, uint64_t v)
 {
-	if (!v)
-		return;
+	if (v)
+		ht_pb_always(b, field, v);
+}
+
+void ht_pb_always(struct ht_buf *b, unsigned field, uint64_t v)
+{
 	tag(b, field, VARINT);
 	ht_buf_varint(b, v);
 }
@@ -34,6 +39,25 @@ void ht_pb_bytes(struct ht_buf *b, unsigned field, const void *data, size_t n)
 	tag(b, field, DELIMITED);
 	ht_buf_varint(b, n);
 	ht_buf_append(b, data, n);
+}
+
+void ht_pb_text(struct ht_buf *b, unsigned field, const char *s)
+{
+	ht_pb_bytes(b, field, s, strlen(s));
+}
+
+void ht_pb_fixed64(struct ht_buf *b, unsigned field, uint64_t v)
+{
+	tag(b, field, FIXED64);
+	for (int i = 0; i < 64; i += 8)
+		ht_buf_byte(b, (uint8_t)(v >> i));
+}
+
+void ht_pb_double(struct ht_buf *b, unsigned field, double v)
+{
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof(bits));
+	ht_pb_fixed64(b, field, bits);
 }
 
 void ht_pb_packed(struct ht_buf *b, unsigned field, const uint64_t *v, size_t n)

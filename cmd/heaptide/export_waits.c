@@ -1,0 +1,77 @@
+/* export_waits: see export_waits.h. */
+#include "export_waits.h"
+
+#include <stdlib.h>
+
+#include "command.h"
+#include "progress.h"
+
+static struct {
+	struct ht_latency *latency;
+	struct ht_fault_places places;
+	struct ht_wait_profile waits;
+} made;
+
+static const struct {
+	const char *what, *events;
+} kinds[HT_WAIT_PROFILES] = {
+    [HT_WAIT_PROFILE_MUTEX] = {"waits for locks", "sync"},
+    [HT_WAIT_PROFILE_BLOCK] = {"waits for locks and threads", "sync"},
+    [HT_WAIT_PROFILE_IO] = {"waits for files, sockets and timers", "io"},
+    [HT_WAIT_PROFILE_SCHED] = {"waits for a processor", "sched,+sync"},
+    [HT_WAIT_PROFILE_STALL] = {"stalls of the allocator", "stall"},
+    [HT_WAIT_PROFILE_FAULT] = {"page faults", "fault"},
+};
+
+/* Nothing of the kind is an empty profile: it opens everywhere. */
+static void say_if_empty(const struct ht_analysis *a, enum ht_wait_profile_kind kind)
+{
+	struct ht_diag d;
+	const struct ht_selection *s = &a->options.selection;
+	bool selected = s->from_ns || s->to_ns != UINT64_MAX || s->thread || s->process || s->focus || s->ignore || s->module;
+	ht_fail(&d, HT_OK, "%s: there are no %s in %s", "the profile is empty", kinds[kind].what,
+		selected ? "what is selected" : "this trace");
+	ht_hint(&d, "`heaptide record --events=+%s` records them", kinds[kind].events);
+	ht_message(&d);
+}
+
+size_t ht_export_waits_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
+{
+	(void)ctx;
+	(void)a;
+	(void)passes;
+	return 0;
+}
+
+const struct ht_profile *ht_export_waits(struct ht_analysis *a, enum ht_wait_profile_kind kind, unsigned labels,
+					 const char *const *comments, size_t comment_count, size_t *value_index, struct ht_diag *d)
+{
+	const struct ht_latency_options o = {
+	    .selection = a->options.selection, .jobs = a->options.jobs, .progress = ht_progress};
+	static const struct ht_latency none;
+	int code = ht_latency_read(&made.latency, a->trace, &o, d);
+	if (code < 0) {
+		ht_progress_end();
+		return NULL;
+	}
+	struct ht_latency empty = none;
+	empty.trace = a->trace;
+	const struct ht_latency *l = made.latency ? made.latency : &empty;
+	if (kind == HT_WAIT_PROFILE_FAULT)
+		ht_fault_places_find(&made.places, l, ht_progress, NULL);
+	ht_progress_end();
+	ht_wait_profile_make(&made.waits, kind, labels, l, a->stacks, &made.places);
+	if (!made.waits.made.count)
+		say_if_empty(a, kind);
+	*value_index = made.waits.made.main;
+	return ht_made_profile(a, &made.waits.made, comments, comment_count);
+}
+
+void ht_export_waits_free(const struct ht_profile *p)
+{
+	ht_profile_free(p);
+	ht_wait_profile_release(&made.waits);
+	ht_fault_places_release(&made.places);
+	ht_latency_free(made.latency);
+	made.latency = NULL;
+}

@@ -1,0 +1,411 @@
+/*
+ * latency_threads: what each thread's time went for. Text puts threads together whose names differ in numbers only:
+ * worker-1 and worker-2 are worker-* ×2.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "latency_views.h"
+#include "lock_names.h"
+#include "shares.h"
+#include "text.h"
+#include "wait_sites.h"
+
+/* Kinds of blocking that get a column of their own in text; what is left is one more. */
+enum { OWN_PARTS = 4, ROWS = 24 };
+
+struct sum {
+	struct ht_breakdown b;
+	uint64_t parts[HT_BLOCKED_PARTS];
+	uint64_t voluntary, involuntary;
+};
+
+static void add_thread(const struct ht_latency *l, const struct ht_latency_thread *t, struct sum *s)
+{
+	struct ht_breakdown b = {0};
+	ht_breakdown_add(l, t, t->start_ns, t->end_ns, &b);
+	s->b.total_ns += b.total_ns;
+	s->b.running_ns += b.running_ns;
+	s->b.runnable_ns += b.runnable_ns;
+	s->b.allocator_ns += b.allocator_ns;
+	s->b.unknown_ns += b.unknown_ns;
+	s->b.faults += b.faults;
+	for (unsigned k = 0; k < HT_WAIT_KINDS; k++)
+		s->parts[ht_blocked_part(k)] += b.blocked_ns[k];
+	s->voluntary += t->voluntary;
+	s->involuntary += t->involuntary;
+}
+
+/* --- data --------------------------------------------------------------------------------- */
+
+/* What the kernel had counted then: of waits for a processor those that were over. */
+static void add_up_to(const struct ht_latency_thread *t, uint64_t ns, uint64_t *ran, uint64_t *ready)
+{
+	for (size_t i = 0; i < t->span_count && t->spans[i].begin_ns < ns; i++) {
+		const struct ht_span *s = &t->spans[i];
+		if (s->state == HT_STATE_RUNNING)
+			*ran += (s->end_ns < ns ? s->end_ns : ns) - s->begin_ns;
+		else if (s->state == HT_STATE_RUNNABLE && s->end_ns <= ns)
+			*ready += s->end_ns - s->begin_ns;
+	}
+}
+
+static void data_row(const struct ht_latency_show *x, const struct ht_latency_thread *t)
+{
+	struct ht_emitter *e = x->e;
+	const struct ht_thread_info *info = ht_trace_thread(x->l->trace, t->id);
+	const struct ht_image *image = info ? ht_trace_image(x->l->trace, info->image) : NULL;
+	struct sum s = {0};
+	add_thread(x->l, t, &s);
+	ht_emit_cell(e, ht_number(ht_latency_tid(x->l, t->id)));
+	ht_emit_cell(e, ht_latency_name(x->l, t->id));
+	ht_emit_cell(e, image ? ht_number(image->pid) : ht_null());
+	ht_emit_cell(e, ht_ns(t->start_ns));
+	ht_emit_cell(e, ht_ns(t->end_ns));
+	ht_emit_cell(e, ht_ns(s.b.total_ns));
+	ht_emit_cell(e, ht_ns(s.b.running_ns));
+	ht_emit_cell(e, ht_ns(s.b.runnable_ns));
+	for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++)
+		ht_emit_cell(e, ht_ns(s.parts[p]));
+	ht_emit_cell(e, ht_ns(s.b.allocator_ns));
+	ht_emit_cell(e, ht_ns(s.b.unknown_ns));
+	ht_emit_cell(e, t->switched ? ht_count(s.voluntary) : ht_null());
+	ht_emit_cell(e, t->switched ? ht_count(s.involuntary) : ht_null());
+	ht_emit_cell(e, ht_count(t->wait_count));
+	ht_emit_cell(e, ht_count(s.b.faults));
+	ht_emit_cell(e, t->kernel_known ? ht_ns(t->kernel_running_ns) : ht_null());
+	ht_emit_cell(e, t->kernel_known ? ht_ns(t->kernel_runnable_ns) : ht_null());
+	ht_emit_cell(e, t->kernel_known ? ht_ns(t->kernel_time_ns) : ht_null());
+	uint64_t ran = 0, ready = 0;
+	add_up_to(t, t->kernel_time_ns, &ran, &ready);
+	ht_emit_cell(e, t->kernel_known ? ht_ns(ran) : ht_null());
+	ht_emit_cell(e, t->kernel_known ? ht_ns(ready) : ht_null());
+	ht_emit_row(e);
+}
+
+static const struct ht_latency_thread **by_total(const struct ht_latency *l);
+
+static void data(struct ht_latency_show *x)
+{
+	static struct ht_column columns[64];
+	static const char *const before[] = {"tid",    "name",	   "pid",	 "start_ns",
+					     "end_ns", "total_ns", "running_ns", "runnable_ns"};
+	static const char *const after[] = {"allocator_ns",
+					    "unknown_ns",
+					    "switches.voluntary",
+					    "switches.involuntary",
+					    "waits",
+					    "faults",
+					    "kernel.running_ns",
+					    "kernel.runnable_ns",
+					    "kernel.time_ns",
+					    "kernel.seen_running_ns",
+					    "kernel.seen_runnable_ns"};
+	static char parts[HT_BLOCKED_PARTS][32];
+	size_t n = 0, shown = x->l->thread_count < x->limit ? x->l->thread_count : x->limit;
+	for (size_t i = 0; i < HT_ARRAY_SIZE(before); i++)
+		columns[n++] = (struct ht_column){.key = before[i]};
+	for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++) {
+		snprintf(parts[p], sizeof(parts[p]), "blocked_ns.%s", ht_blocked_part_names[p]);
+		columns[n++] = (struct ht_column){.key = parts[p]};
+	}
+	for (size_t i = 0; i < HT_ARRAY_SIZE(after); i++)
+		columns[n++] = (struct ht_column){.key = after[i]};
+	columns[n] = (struct ht_column){.key = NULL};
+	const struct ht_latency_thread **order = by_total(x->l);
+	ht_emit_table(x->e, "rows", columns);
+	for (size_t i = 0; i < shown; i++)
+		data_row(x, order[i]);
+	ht_emit_table_end(x->e, x->l->thread_count - shown);
+	free(order);
+}
+
+/* --- order -------------------------------------------------------------------------------- */
+
+static uint64_t total(const struct ht_latency_thread *t)
+{
+	return t->end_ns - t->start_ns;
+}
+
+static int longest_first(const void *pa, const void *pb)
+{
+	const struct ht_latency_thread *a = *(const struct ht_latency_thread *const *)pa,
+				       *b = *(const struct ht_latency_thread *const *)pb;
+	if (total(a) != total(b))
+		return total(a) > total(b) ? -1 : 1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+static const struct ht_latency_thread **by_total(const struct ht_latency *l)
+{
+	const struct ht_latency_thread **order = ht_xcalloc(l->thread_count + 1, sizeof(*order));
+	for (size_t i = 0; i < l->thread_count; i++)
+		order[i] = &l->threads[i];
+	qsort(order, l->thread_count, sizeof(*order), longest_first);
+	return order;
+}
+
+/* --- groups ------------------------------------------------------------------------------- */
+
+struct group {
+	char *pattern; /* heap */
+	const struct ht_latency_thread *first;
+	size_t threads;
+	struct sum sum;
+};
+
+/* "worker-12" is "worker-*". */
+static char *pattern_of(const struct ht_latency *l, const struct ht_latency_thread *t)
+{
+	struct ht_buf b = {0}, clean = {0};
+	ht_text_clean(&clean, ht_latency_thread_name(l, t->id));
+	for (size_t i = 0; i < clean.len; i++) {
+		if (!isdigit(clean.data[i]))
+			ht_buf_byte(&b, clean.data[i]);
+		else if (!i || !isdigit(clean.data[i - 1]))
+			ht_buf_byte(&b, '*');
+	}
+	ht_buf_byte(&b, '\0');
+	ht_buf_release(&clean);
+	return (char *)b.data;
+}
+
+static int by_pattern(const void *pa, const void *pb)
+{
+	const struct group *a = pa, *b = pb;
+	int order = strcmp(a->pattern, b->pattern);
+	return order ? order : (a->first->id > b->first->id) - (a->first->id < b->first->id);
+}
+
+static int by_group_total(const void *pa, const void *pb)
+{
+	const struct group *a = pa, *b = pb;
+	if (a->sum.b.total_ns != b->sum.b.total_ns)
+		return a->sum.b.total_ns > b->sum.b.total_ns ? -1 : 1;
+	return strcmp(a->pattern, b->pattern);
+}
+
+static struct group *make_groups(const struct ht_latency *l, size_t *count)
+{
+	struct group *g = ht_xcalloc(l->thread_count + 1, sizeof(*g));
+	size_t n = 0;
+	for (size_t i = 0; i < l->thread_count; i++)
+		g[i] = (struct group){.pattern = pattern_of(l, &l->threads[i]), .first = &l->threads[i]};
+	qsort(g, l->thread_count, sizeof(*g), by_pattern);
+	for (size_t i = 0; i < l->thread_count; i++) {
+		bool same = n && !strcmp(g[n - 1].pattern, g[i].pattern);
+		const struct ht_latency_thread *t = g[i].first;
+		if (same)
+			free(g[i].pattern);
+		else
+			g[n++] = g[i];
+		g[n - 1].threads++;
+		add_thread(l, t, &g[n - 1].sum);
+	}
+	qsort(g, n, sizeof(*g), by_group_total);
+	*count = n;
+	return g;
+}
+
+/* --- text --------------------------------------------------------------------------------- */
+
+struct layout {
+	unsigned own[OWN_PARTS]; /* parts with a column, in the order of the contract */
+	unsigned own_count;
+	bool rest, allocator;
+	struct ht_column columns[OWN_PARTS + 10];
+};
+
+/* The parts that have most time get a column. */
+static void choose_parts(struct layout *y, const struct sum *all)
+{
+	bool own[HT_BLOCKED_PARTS] = {false};
+	for (unsigned n = 0; n < OWN_PARTS; n++) {
+		unsigned best = HT_BLOCKED_PARTS;
+		for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++)
+			if (!own[p] && all->parts[p] && (best == HT_BLOCKED_PARTS || all->parts[p] > all->parts[best]))
+				best = p;
+		if (best < HT_BLOCKED_PARTS)
+			own[best] = true;
+	}
+	for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++) {
+		if (own[p])
+			y->own[y->own_count++] = p;
+		else
+			y->rest |= all->parts[p] > 0;
+	}
+	y->allocator = all->b.allocator_ns > 0;
+}
+
+static void make_columns(struct layout *y)
+{
+	size_t n = 0;
+	y->columns[n++] =
+	    (struct ht_column){.key = "thread", .heading = "thread", .flags = HT_COLUMN_LEFT, .widest = 20};
+	y->columns[n++] = (struct ht_column){.key = "total", .heading = "total"};
+	y->columns[n++] = (struct ht_column){.key = "running", .heading = "running"};
+	y->columns[n++] = (struct ht_column){.key = "runnable", .heading = "runnable"};
+	for (unsigned i = 0; i < y->own_count; i++)
+		y->columns[n++] = (struct ht_column){.key = "part", .heading = ht_blocked_part_names[y->own[i]]};
+	if (y->rest)
+		y->columns[n++] = (struct ht_column){.key = "rest", .heading = "blocked"};
+	if (y->allocator)
+		y->columns[n++] = (struct ht_column){.key = "allocator", .heading = "alloc"};
+	y->columns[n++] = (struct ht_column){.key = "unknown", .heading = "unknown"};
+	y->columns[n++] = (struct ht_column){.key = "switches", .heading = "switches"};
+	y->columns[n] = (struct ht_column){.key = NULL};
+}
+
+static struct ht_value some_ns(uint64_t ns)
+{
+	return ns ? ht_ns(ns) : ht_null();
+}
+
+static void text_row(struct ht_emitter *e, const struct layout *y, const struct ht_latency *l, const struct group *g)
+{
+	uint64_t rest = 0;
+	char *name = g->threads > 1 ? ht_xasprintf("%s ×%zu", g->pattern, g->threads)
+				    : ht_xstrdup(ht_latency_thread_name(l, g->first->id));
+	ht_emit_cell(e, ht_string(name));
+	ht_emit_cell(e, ht_ns(g->sum.b.total_ns));
+	ht_emit_cell(e, some_ns(g->sum.b.running_ns));
+	ht_emit_cell(e, some_ns(g->sum.b.runnable_ns));
+	for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++)
+		rest += g->sum.parts[p];
+	for (unsigned i = 0; i < y->own_count; i++) {
+		ht_emit_cell(e, some_ns(g->sum.parts[y->own[i]]));
+		rest -= g->sum.parts[y->own[i]];
+	}
+	if (y->rest)
+		ht_emit_cell(e, some_ns(rest));
+	if (y->allocator)
+		ht_emit_cell(e, some_ns(g->sum.b.allocator_ns));
+	ht_emit_cell(e, some_ns(g->sum.b.unknown_ns));
+	ht_emit_cell(e, g->first->switched ? ht_count(g->sum.voluntary + g->sum.involuntary) : ht_null());
+	ht_emit_row(e);
+	free(name);
+}
+
+/* --- the worst ---------------------------------------------------------------------------- */
+
+static bool is_contention(const struct ht_waited *w)
+{
+	return w->object && (w->w.kind == HT_WAIT_MUTEX || w->w.kind == HT_WAIT_RWLOCK || w->w.kind == HT_WAIT_SPIN);
+}
+
+/* Who waited longest for one lock; NULL: nobody did. */
+static const struct ht_share *find_worst(const struct ht_latency *l, struct ht_shares *by_lock)
+{
+	const struct ht_share *worst = NULL;
+	for (size_t i = 0; i < l->wait_count; i++)
+		if (is_contention(&l->waits[i]))
+			ht_shares_add(by_lock, l->waits[i].object, l->waits[i].w.thread, 1,
+				      ht_wait_ns(l, &l->waits[i].w));
+	ht_shares_sort(by_lock);
+	for (size_t i = 0; i < by_lock->count; i++)
+		if (!worst || by_lock->items[i].ns > worst->ns)
+			worst = &by_lock->items[i];
+	return worst;
+}
+
+static void say_holder(const struct ht_latency_show *x, const struct ht_share *worst)
+{
+	const struct ht_latency *l = x->l;
+	struct ht_shares stacks = {0}, threads = {0};
+	for (size_t i = 0; i < l->wait_count; i++) {
+		const struct ht_waited *w = &l->waits[i];
+		if (w->object != worst->row || w->w.thread != worst->key || !w->wake)
+			continue;
+		const struct ht_wake *wake = &l->wakes[w->wake - 1];
+		ht_shares_add(&stacks, 0, wake->stack, 1, ht_wait_ns(l, &w->w));
+		ht_shares_add(&threads, 0, wake->thread, 1, ht_wait_ns(l, &w->w));
+	}
+	ht_shares_sort(&stacks);
+	ht_shares_sort(&threads);
+	if (threads.count) {
+		uint32_t node = ht_shares_most(&stacks, 0, 0);
+		char *chain = ht_latency_chain(x, node, 2), *site = ht_latency_site(x, node);
+		struct ht_buf name = {0};
+		ht_text_clean(&name, ht_latency_thread_name(l, ht_shares_most(&threads, 0, 0)));
+		ht_emit_text(x->e, ";\n       mostly let go by %.*s in %s (%s)", (int)name.len, (char *)name.data,
+			     chain, site);
+		ht_buf_release(&name);
+		free(chain);
+		free(site);
+	}
+	ht_shares_release(&stacks);
+	ht_shares_release(&threads);
+}
+
+static void say_lock(const struct ht_latency_show *x, const struct ht_wait *w)
+{
+	const struct ht_thread_info *info = ht_trace_thread(x->l->trace, w->thread);
+	char *name = info ? ht_lock_name(x->a, w->object, info->image) : NULL;
+	struct ht_buf clean = {0};
+	if (name)
+		ht_text_clean(&clean, name);
+	else
+		ht_buf_printf(&clean, "0x%llx", (unsigned long long)w->object);
+	ht_emit_text(x->e, "%.*s", (int)clean.len, (char *)clean.data);
+	ht_buf_release(&clean);
+	free(name);
+}
+
+static void say_worst(const struct ht_latency_show *x)
+{
+	struct ht_shares by_lock = {0};
+	const struct ht_share *worst = find_worst(x->l, &by_lock);
+	if (worst) {
+		const struct ht_waited *w = x->l->waits;
+		struct ht_buf name = {0};
+		while (w->object != worst->row)
+			w++;
+		ht_text_clean(&name, ht_latency_thread_name(x->l, worst->key));
+		ht_emit_text(x->e, "worst: %.*s waited %s for %s ", (int)name.len, (char *)name.data,
+			     ht_text_ns(worst->ns).s, ht_wait_kind_names[w->w.kind]);
+		ht_buf_release(&name);
+		say_lock(x, &w->w);
+		ht_emit_text(x->e, " in %s wait%s", ht_text_count(worst->count).s, worst->count == 1 ? "" : "s");
+		say_holder(x, worst);
+		ht_emit_newline(x->e);
+	}
+	ht_shares_release(&by_lock);
+}
+
+static int show(struct ht_latency_show *x, struct ht_diag *d)
+{
+	struct layout y = {.own_count = 0};
+	struct sum all = {0};
+	size_t count;
+	(void)d;
+	if (x->e->format != HT_EMIT_TEXT) {
+		data(x);
+		return 0;
+	}
+	struct group *g = make_groups(x->l, &count);
+	for (size_t i = 0; i < x->l->thread_count; i++)
+		add_thread(x->l, &x->l->threads[i], &all);
+	choose_parts(&y, &all);
+	make_columns(&y);
+	size_t shown = count < x->limit ? count : x->limit;
+	ht_emit_table(x->e, "rows", y.columns);
+	for (size_t i = 0; i < shown; i++)
+		text_row(x->e, &y, x->l, &g[i]);
+	ht_emit_table_end(x->e, count - shown);
+	if (x->l->thread_count)
+		say_worst(x);
+	for (size_t i = 0; i < count; i++)
+		free(g[i].pattern);
+	free(g);
+	return 0;
+}
+
+const struct ht_latency_view ht_latency_threads = {.name = "threads",
+						   .needs = "sync,+io,+sched",
+						   .next = "latency --view=blocking",
+						   .rows = ROWS,
+						   .times = true,
+						   .unnamed = true,
+						   .show = show};

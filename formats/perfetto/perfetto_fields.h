@@ -1,0 +1,121 @@
+/*
+ * perfetto_fields: the numbers of the fields that are written, as google/perfetto's protos have them: facts of the
+ * format. tests/timeline/perfetto_subset.proto says the same as a schema, and tests/timeline decodes with it.
+ */
+#ifndef HT_PERFETTO_FIELDS_H
+#define HT_PERFETTO_FIELDS_H
+
+enum { TRACE_PACKET = 1 };
+
+enum pf_packet {
+	PACKET_FTRACE_EVENTS = 1,
+	PACKET_CLOCK_SNAPSHOT = 6,
+	PACKET_TIMESTAMP = 8,
+	PACKET_SEQUENCE_ID = 10,
+	PACKET_TRACK_EVENT = 11,
+	PACKET_INTERNED_DATA = 12,
+	PACKET_SEQUENCE_FLAGS = 13,
+	PACKET_PROFILE = 37,
+	PACKET_SYSTEM_INFO = 45,
+	PACKET_DEFAULTS = 59,
+	PACKET_TRACK_DESCRIPTOR = 60,
+};
+enum pf_flags { FLAG_STATE_CLEARED = 1, FLAG_NEEDS_STATE = 2 };
+
+enum pf_snapshot { SNAPSHOT_CLOCK = 1, SNAPSHOT_PRIMARY = 2 };
+enum pf_snapshot_clock { CLOCK_ID = 1, CLOCK_TIMESTAMP = 2, CLOCK_INCREMENTAL = 3 };
+enum pf_clock { REALTIME = 1, MONOTONIC = 3, MONOTONIC_COARSE = 4, BOOTTIME = 6, SEQUENCE_CLOCK = 64 };
+
+enum pf_defaults { DEFAULTS_TRACK_EVENT = 11, DEFAULTS_CLOCK = 58, DEFAULTS_TRACK_UUID = 11 };
+
+enum pf_descriptor {
+	DESCRIPTOR_UUID = 1,
+	DESCRIPTOR_NAME = 2,
+	DESCRIPTOR_PROCESS = 3,
+	DESCRIPTOR_THREAD = 4,
+	DESCRIPTOR_PARENT = 5,
+	DESCRIPTOR_COUNTER = 8,
+};
+enum pf_process { PROCESS_PID = 1, PROCESS_CMDLINE = 2, PROCESS_NAME = 6 };
+enum pf_thread { THREAD_PID = 1, THREAD_TID = 2, THREAD_NAME = 5 };
+enum pf_counter { COUNTER_UNIT = 3, COUNTER_UNIT_NAME = 6, COUNTER_SHARE_KEY = 7 };
+enum pf_unit { UNIT_COUNT = 2, UNIT_BYTES = 3 };
+
+enum pf_event {
+	EVENT_CATEGORY_IID = 3,
+	EVENT_ANNOTATION = 4,
+	EVENT_TYPE = 9,
+	EVENT_NAME_IID = 10,
+	EVENT_CATEGORY = 22,
+	EVENT_NAME = 23,
+	EVENT_TRACK_UUID = 11,
+	EVENT_COUNTER_VALUE = 30,
+	EVENT_FLOW = 47,
+	EVENT_FLOW_END = 48,
+	EVENT_CORRELATION = 52,
+	EVENT_STACK_IID = 56,
+	EVENT_STACK_WEIGHT = 57,
+};
+enum pf_event_type { TYPE_BEGIN = 1, TYPE_END = 2, TYPE_INSTANT = 3, TYPE_COUNTER = 4 };
+enum pf_annotation { ANNOTATION_NAME_IID = 1, ANNOTATION_BOOL = 2, ANNOTATION_UINT = 3, ANNOTATION_STRING_IID = 17 };
+
+/* Interned data: the field of each kind; an entry is {1 iid, 2 text} but for the three that refer to others. */
+enum pf_interned {
+	INTERN_CATEGORY = 1,
+	INTERN_EVENT_NAME = 2,
+	INTERN_ANNOTATION_NAME = 3,
+	INTERN_FUNCTION = 5,
+	INTERN_FRAME = 6,
+	INTERN_CALLSTACK = 7,
+	INTERN_BUILD_ID = 16,
+	INTERN_MAPPING_PATH = 17,
+	INTERN_SOURCE_PATH = 18,
+	INTERN_MAPPING = 19,
+	INTERN_KERNEL_SYMBOL = 26,
+	INTERN_STRING = 29,
+};
+enum pf_entry { ENTRY_IID = 1, ENTRY_TEXT = 2 };
+enum pf_frame { FRAME_FUNCTION = 2, FRAME_MAPPING = 3, FRAME_REL_PC = 4, FRAME_SOURCE = 5, FRAME_LINE = 6 };
+enum pf_callstack { CALLSTACK_FRAME = 2 };
+enum pf_mapping { MAPPING_BUILD_ID = 2, MAPPING_START = 4, MAPPING_END = 5, MAPPING_PATH = 7, MAPPING_OFFSET = 8 };
+
+enum pf_bundle { BUNDLE_CPU = 1, BUNDLE_EVENT = 2, BUNDLE_COMPACT = 4 };
+enum pf_compact {
+	COMPACT_TIME = 1,
+	COMPACT_PREV_STATE = 2,
+	COMPACT_NEXT_PID = 3,
+	COMPACT_NEXT_PRIO = 4,
+	COMPACT_NAME = 5,
+	COMPACT_NEXT_NAME = 6,
+};
+enum pf_ftrace {
+	FTRACE_TIME = 1,
+	FTRACE_PID = 2,
+	FTRACE_SWITCH = 4,
+	FTRACE_BLOCKED_REASON = 18,
+	FTRACE_WAKING = 20,
+	FTRACE_NEWTASK = 235,
+	FTRACE_EXIT = 238,
+};
+enum pf_switch {
+	SWITCH_PREV_NAME = 1,
+	SWITCH_PREV_PID = 2,
+	SWITCH_PREV_PRIO = 3,
+	SWITCH_PREV_STATE = 4,
+	SWITCH_NEXT_NAME = 5,
+	SWITCH_NEXT_PID = 6,
+	SWITCH_NEXT_PRIO = 7,
+};
+enum pf_reason { REASON_PID = 1, REASON_CALLER = 2, REASON_IO = 3 };
+enum pf_waking { WAKING_PID = 2 };
+enum pf_newtask { NEWTASK_PID = 1, NEWTASK_NAME = 2, NEWTASK_FLAGS = 3 };
+enum pf_exit { EXIT_NAME = 1, EXIT_PID = 2, EXIT_TGID = 3, EXIT_PRIO = 4 };
+enum pf_state { STATE_R = 0, STATE_S = 1, STATE_D = 2, STATE_X = 0x10, STATE_PREEMPTED = 0x100 };
+
+enum pf_system { SYSTEM_UTSNAME = 1, UTSNAME_SYSNAME = 1, UTSNAME_RELEASE = 3 };
+
+enum pf_profile { PROFILE_DUMP = 5, PROFILE_CONTINUED = 6, PROFILE_INDEX = 7 };
+enum pf_dump { DUMP_PID = 1, DUMP_SAMPLE = 2, DUMP_TIMESTAMP = 9, DUMP_HEAP_NAME = 11, DUMP_INTERVAL = 12 };
+enum pf_sample { SAMPLE_CALLSTACK = 1, SAMPLE_ALLOCATED = 2, SAMPLE_ALLOC_COUNT = 5 };
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * time_truth: what a program saw itself of where its time went, measured around each call with CLOCK_MONOTONIC, and
+ * written at its end as one JSON object:
+ *
+ *	{"threads": [{"tid", "name", "calls", "waits", "long_waits", "wait_ns": {"sleep", "poll", "net", "pipe", "disk"}}],
+ *	 "stalls": {"calls", "over_20us", "over_1ms", "ns"}, "faults": [{"site", "count"}],
+ *	 "handoffs": {"total", "by_pair": [{"waker", "wakee", "kind", "count"}]}}
+ *
+ * calls: all that were measured; waits: of them, those of 2 us or more, whose time wait_ns sums; long_waits: of 20 us or
+ * more. A recorder that stands inside these readings sees each call take a little less. stalls: ns of those over 20 us.
+ */
+#ifndef TIME_TRUTH_H
+#define TIME_TRUTH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum truth_kind { TRUTH_SLEEP, TRUTH_POLL, TRUTH_NET, TRUTH_PIPE, TRUTH_DISK, TRUTH_KINDS };
+static const char *const truth_kinds[TRUTH_KINDS] = {"sleep", "poll", "net", "pipe", "disk"};
+
+#define TRUTH_MAX 64
+struct truth_thread {
+	int tid;
+	char name[16];
+	unsigned long calls, waits, long_waits, stall_calls, over_20us, over_1ms;
+	uint64_t ns[TRUTH_KINDS], stall_ns;
+};
+static struct truth_thread truth_threads[TRUTH_MAX];
+static unsigned truth_count;
+static __thread struct truth_thread *truth_me;
+
+static struct {
+	const char *site;
+	unsigned long count;
+} truth_faults[TRUTH_MAX];
+static unsigned truth_fault_count;
+
+static struct {
+	int waker, wakee;
+	const char *kind;
+	unsigned long count;
+} truth_handoffs[TRUTH_MAX];
+static unsigned truth_handoff_count;
+
+static inline uint64_t truth_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Once in each thread, before anything else. */
+static inline int truth_begin(const char *name)
+{
+	truth_me = &truth_threads[__atomic_fetch_add(&truth_count, 1, __ATOMIC_RELAXED)];
+	truth_me->tid = (int)syscall(SYS_gettid);
+	snprintf(truth_me->name, sizeof truth_me->name, "%s", name);
+	pthread_setname_np(pthread_self(), truth_me->name);
+	return truth_me->tid;
+}
+
+static inline uint64_t truth_waited(enum truth_kind kind, uint64_t begin)
+{
+	uint64_t ns = truth_now() - begin;
+	truth_me->calls++;
+	if (ns >= 2000) {
+		truth_me->waits++;
+		truth_me->ns[kind] += ns;
+	}
+	if (ns >= 20000)
+		truth_me->long_waits++;
+	return ns;
+}
+/* TRUTH(kind, call): the call, measured. */
+#define TRUTH(kind, call)                              \
+	({                                             \
+		uint64_t begin_ = truth_now();         \
+		__typeof__(call) result_ = (call);     \
+		truth_waited((kind), begin_);          \
+		result_;                               \
+	})
+
+static inline void truth_stalled(uint64_t begin)
+{
+	uint64_t ns = truth_now() - begin;
+	truth_me->stall_calls++;
+	if (ns < 20000)
+		return;
+	truth_me->over_20us++;
+	truth_me->over_1ms += ns >= 1000000;
+	truth_me->stall_ns += ns;
+}
+
+static inline void truth_faulted(const char *site, unsigned long count)
+{
+	truth_faults[truth_fault_count].site = site;
+	truth_faults[truth_fault_count++].count = count;
+}
+
+static inline void truth_handoff(int waker, int wakee, const char *kind, unsigned long count)
+{
+	truth_handoffs[truth_handoff_count].waker = waker;
+	truth_handoffs[truth_handoff_count].wakee = wakee;
+	truth_handoffs[truth_handoff_count].kind = kind;
+	truth_handoffs[truth_handoff_count++].count = count;
+}
+
+/* When all other threads have ended. 0, or 1 with a message. */
+static inline int truth_write(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	unsigned long calls = 0, over_20us = 0, over_1ms = 0, handoffs = 0;
+	uint64_t stall_ns = 0;
+	if (!f) {
+		perror(path);
+		return 1;
+	}
+	fprintf(f, "{\"threads\": [");
+	for (unsigned i = 0; i < truth_count; i++) {
+		const struct truth_thread *t = &truth_threads[i];
+		fprintf(f, "%s{\"tid\": %d, \"name\": \"%s\", \"calls\": %lu, \"waits\": %lu, \"long_waits\": %lu, \"wait_ns\": {",
+			i ? ", " : "", t->tid, t->name, t->calls, t->waits, t->long_waits);
+		for (unsigned k = 0; k < TRUTH_KINDS; k++)
+			fprintf(f, "%s\"%s\": %llu", k ? ", " : "", truth_kinds[k], (unsigned long long)t->ns[k]);
+		fprintf(f, "}}");
+		calls += t->stall_calls;
+		over_20us += t->over_20us;
+		over_1ms += t->over_1ms;
+		stall_ns += t->stall_ns;
+	}
+	fprintf(f, "],\n \"stalls\": {\"calls\": %lu, \"over_20us\": %lu, \"over_1ms\": %lu, \"ns\": %llu},\n \"faults\": [", calls,
+		over_20us, over_1ms, (unsigned long long)stall_ns);
+	for (unsigned i = 0; i < truth_fault_count; i++)
+		fprintf(f, "%s{\"site\": \"%s\", \"count\": %lu}", i ? ", " : "", truth_faults[i].site, truth_faults[i].count);
+	for (unsigned i = 0; i < truth_handoff_count; i++)
+		handoffs += truth_handoffs[i].count;
+	fprintf(f, "],\n \"handoffs\": {\"total\": %lu, \"by_pair\": [", handoffs);
+	for (unsigned i = 0; i < truth_handoff_count; i++)
+		fprintf(f, "%s{\"waker\": %d, \"wakee\": %d, \"kind\": \"%s\", \"count\": %lu}", i ? ", " : "",
+			truth_handoffs[i].waker, truth_handoffs[i].wakee, truth_handoffs[i].kind, truth_handoffs[i].count);
+	fprintf(f, "]}}\n");
+	return fclose(f) != 0;
+}
+
+#endif

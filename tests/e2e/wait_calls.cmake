@@ -1,0 +1,5 @@
+# Where time went, as far as calls that block go. (Sorts behind e2e.cmake, which has the function.)
+add_executable(timedump ${CMAKE_CURRENT_LIST_DIR}/timedump.c)
+target_link_libraries(timedump PRIVATE ht_trace)
+ht_e2e_test(calls_truth 120)
+ht_e2e_test(calls_same 240)
