@@ -9,8 +9,10 @@ function(ht_wait_program output flags)
 		list(APPEND sources ${CMAKE_CURRENT_SOURCE_DIR}/programs/${source})
 	endforeach()
 	add_custom_command(OUTPUT ${HT_PROGRAMS_DIR}/${output}
-		COMMAND ${HT_GCC} ${program_flags} ${program_c_flags} -fPIE -pie -pthread ${flags} -o ${HT_PROGRAMS_DIR}/${output} ${sources}
-		DEPENDS ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/programs/time_truth.h ${CMAKE_CURRENT_SOURCE_DIR}/programs/calls_table.h
+		COMMAND ${HT_GCC} ${program_flags} ${program_c_flags} -fPIE -pie -pthread ${flags}
+			-o ${HT_PROGRAMS_DIR}/${output} ${sources}
+		DEPENDS ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/programs/time_truth.h
+			${CMAKE_CURRENT_SOURCE_DIR}/programs/calls_table.h
 		COMMENT "Program ${output}" VERBATIM)
 	set(program_outputs ${program_outputs} ${HT_PROGRAMS_DIR}/${output} PARENT_SCOPE)
 endfunction()

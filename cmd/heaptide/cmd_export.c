@@ -196,12 +196,15 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	int r = ht_output_open(&out, settings.output, path, d);
 	if (r)
 		return r;
-	const struct ht_profile *p =
-	    waiting ? ht_export_waits(a, (enum ht_wait_profile_kind)(settings.profile - FIRST_WAITING), settings.labels >> WAIT_LABELS,
-				      made_by, HT_ARRAY_SIZE(made_by), &index, d)
-		    : ht_analysis_profile(a, x->whole ? HT_PROFILE_WHOLE : (enum ht_profile_kind)settings.profile, made_by,
-					  HT_ARRAY_SIZE(made_by), &index);
-	r = p ? write_profile(x, p, index, out.fd, d) : HT_ERR_DAMAGED;
+	const struct ht_profile *p = NULL;
+	if (waiting)
+		r = ht_export_waits(&p, a, (enum ht_wait_profile_kind)(settings.profile - FIRST_WAITING),
+				    settings.labels >> WAIT_LABELS, made_by, HT_ARRAY_SIZE(made_by), &index, d);
+	else
+		p = ht_analysis_profile(a, x->whole ? HT_PROFILE_WHOLE : (enum ht_profile_kind)settings.profile, made_by,
+					HT_ARRAY_SIZE(made_by), &index);
+	if (p)
+		r = write_profile(x, p, index, out.fd, d);
 	(waiting ? ht_export_waits_free : ht_profile_free)(p);
 	if (r) {
 		const struct ht_diag why = *d;

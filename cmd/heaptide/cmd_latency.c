@@ -146,11 +146,17 @@ void ht_latency_nothing(const struct ht_latency_show *x, const char *what, const
 	ht_emit_text(x->e, "%s; recorded with `heaptide record --events=+%s` a trace shows them\n", what, needs);
 }
 
+/* Has the trace nothing that the view could show? */
+static bool lacks(const struct ht_latency_view *view, const struct ht_latency_show *x)
+{
+	return (!x->l && view->times) || ((!x->l || !x->l->states_known) && view->states);
+}
+
 static int render(const struct ht_latency_view *view, struct ht_latency_show *x, struct ht_diag *d)
 {
 	/* Tables for programs have their columns all the same. */
 	const struct ht_latency none = {.trace = x->a->trace, .source = ""};
-	bool absent = !x->l && view->times;
+	bool absent = lacks(view, x);
 	if (absent && x->e->format == HT_EMIT_TEXT) {
 		ht_latency_nothing(x, "this trace holds no waits and no context switches", view->needs);
 		return 0;
@@ -180,7 +186,7 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 		x->path = path;
 		x->limit = !settings.limit_given ? otherwise : settings.limit ? (size_t)settings.limit : SIZE_MAX;
 		emit_head(&result.e, x, cpus);
-		if (x->l)
+		if (x->l && !lacks(view, x))
 			say_head(&result.e, x->l, cpus);
 		code = render(view, x, d);
 		if (code)

@@ -43,19 +43,18 @@ size_t ht_export_waits_passes(void *ctx, struct ht_analysis *a, struct ht_pass *
 	return 0;
 }
 
-const struct ht_profile *ht_export_waits(struct ht_analysis *a, enum ht_wait_profile_kind kind, unsigned labels,
-					 const char *const *comments, size_t comment_count, size_t *value_index, struct ht_diag *d)
+int ht_export_waits(const struct ht_profile **out, struct ht_analysis *a, enum ht_wait_profile_kind kind,
+		    unsigned labels, const char *const *comments, size_t comment_count, size_t *value_index,
+		    struct ht_diag *d)
 {
 	const struct ht_latency_options o = {
 	    .selection = a->options.selection, .jobs = a->options.jobs, .progress = ht_progress};
-	static const struct ht_latency none;
+	struct ht_latency empty = {.trace = a->trace};
 	int code = ht_latency_read(&made.latency, a->trace, &o, d);
 	if (code < 0) {
 		ht_progress_end();
-		return NULL;
+		return code;
 	}
-	struct ht_latency empty = none;
-	empty.trace = a->trace;
 	const struct ht_latency *l = made.latency ? made.latency : &empty;
 	if (kind == HT_WAIT_PROFILE_FAULT)
 		ht_fault_places_find(&made.places, l, ht_progress, NULL);
@@ -64,7 +63,8 @@ const struct ht_profile *ht_export_waits(struct ht_analysis *a, enum ht_wait_pro
 	if (!made.waits.made.count)
 		say_if_empty(a, kind);
 	*value_index = made.waits.made.main;
-	return ht_made_profile(a, &made.waits.made, comments, comment_count);
+	*out = ht_made_profile(a, &made.waits.made, comments, comment_count);
+	return 0;
 }
 
 void ht_export_waits_free(const struct ht_profile *p)

@@ -5,11 +5,12 @@
 #include "analyze.h"
 #include "wait_profile.h"
 
-/* Reads the times of a's trace and makes the profile; *value_index: the type that matters. A trace without such times makes
- * an empty one, and standard error says what would have recorded them. Once for a run of the program; what it returns lives
- * until ht_export_waits_free. NULL: d says why. */
-const struct ht_profile *ht_export_waits(struct ht_analysis *a, enum ht_wait_profile_kind kind, unsigned labels,
-					 const char *const *comments, size_t comment_count, size_t *value_index, struct ht_diag *d);
+/* Reads the times of a's trace and makes the profile; *value_index: the type that matters. A trace without such times
+ * makes an empty one, and standard error says what would have recorded them. Once for a run of the program; *out lives
+ * until ht_export_waits_free. 0, or < 0 with d. */
+int ht_export_waits(const struct ht_profile **out, struct ht_analysis *a, enum ht_wait_profile_kind kind,
+		    unsigned labels, const char *const *comments, size_t comment_count, size_t *value_index,
+		    struct ht_diag *d);
 void ht_export_waits_free(const struct ht_profile *p);
 
 /* For options of the analysis: no events are read, only stacks. */

@@ -205,12 +205,15 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	return 0;
 }
 
-const struct ht_latency_view ht_latency_locks = {.name = "locks",
-						 .needs = "sync",
-						 .next = "latency --view=scheduler",
-						 .rows = ROWS,
-						 .times = true,
-						 .unnamed = true,
-						 .passes = passes,
-						 .show = show,
-						 .release = release};
+const struct ht_latency_view ht_latency_locks = {
+    .name = "locks",
+    .needs = "sync",
+    .next = "latency --view=scheduler",
+    .rows = ROWS,
+    .times = true,
+    .states = true,
+    .unnamed = true,
+    .passes = passes,
+    .show = show,
+    .release = release,
+};

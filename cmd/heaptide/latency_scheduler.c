@@ -96,7 +96,7 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	    {.key = "name", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "wakeups", .heading = "wake-ups"},
 	    {.key = "latency_ns.p50", .heading = "p50"},
-	    {.key = "latency_ns.p90", .heading = "p90"},
+	    {.key = "latency_ns.p90", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "latency_ns.p99", .heading = "p99"},
 	    {.key = "latency_ns.max", .heading = "max"},
 	    {.key = "latency_ns.sum", .heading = "time"},
@@ -131,16 +131,19 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 		    "sched");
 	else
 		ht_emit_text(
-		    x->e, "\np50, p90, p99, max, time: from being ready to running, after a block; woken by: mostly\n");
+		    x->e, "\np50, p99, max, time: from being ready to running, after a block; woken by: mostly\n");
 	free(order);
 	ht_wake_ups_release(&rows);
 	return 0;
 }
 
-const struct ht_latency_view ht_latency_scheduler = {.name = "scheduler",
-						     .needs = "sched",
-						     .next = "latency --view=threads",
-						     .rows = ROWS,
-						     .times = true,
-						     .unnamed = true,
-						     .show = show};
+const struct ht_latency_view ht_latency_scheduler = {
+    .name = "scheduler",
+    .needs = "sched",
+    .next = "latency --view=threads",
+    .rows = ROWS,
+    .times = true,
+    .states = true,
+    .unnamed = true,
+    .show = show,
+};

@@ -172,7 +172,8 @@ static void slowest(const struct ht_tasks_told *w, size_t shown)
 
 /* --- slow against usual -------------------------------------------------------------------- */
 
-static void difference_row(const struct ht_tasks_told *w, const struct ht_instance_group *g, const struct ht_difference *d)
+static void difference_row(const struct ht_tasks_told *w, const struct ht_instance_group *g,
+			   const struct ht_difference *d)
 {
 	const struct ht_culprit *c = &d->culprit;
 	const struct ht_latency_show *x = w->x;

@@ -1,6 +1,6 @@
 /*
- * latency_tasks_text: what people read of tasks and regions behind the table: for each name a histogram, the slowest, and what
- * the slow ones have that the usual ones have not.
+ * latency_tasks_text: what people read of tasks and regions behind the table: for each name a histogram, the slowest,
+ * and what the slow ones have that the usual ones have not.
  */
 #include <stdlib.h>
 
@@ -65,7 +65,7 @@ static void say_line(const struct ht_latency_show *x, struct ht_buf *b)
 	free(fit);
 }
 
-/* "mutex 0x7f12…: 7 waits in read_table (table.c:31)", and on the next line "held by holder in hold_lock (table.c:12)" */
+/* "mutex 0x7f12…: 7 waits in read_table (table.c:31)", and on the next line "held by holder in hold_lock (t.c:12)" */
 static void say_culprit(struct ht_buf *b, const struct ht_latency_show *x, const struct ht_culprit *c)
 {
 	if (c->object)

@@ -218,6 +218,12 @@ struct layout {
 	struct ht_column columns[OWN_PARTS + 10];
 };
 
+/* A block of a nanosecond is what is left where a thread was ready nearly at once: no column is made for such. */
+static bool occurs(uint64_t ns)
+{
+	return ns >= 1000;
+}
+
 /* The parts that have most time get a column. */
 static void choose_parts(struct layout *y, const struct sum *all)
 {
@@ -225,7 +231,7 @@ static void choose_parts(struct layout *y, const struct sum *all)
 	for (unsigned n = 0; n < OWN_PARTS; n++) {
 		unsigned best = HT_BLOCKED_PARTS;
 		for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++)
-			if (!own[p] && all->parts[p] && (best == HT_BLOCKED_PARTS || all->parts[p] > all->parts[best]))
+			if (!own[p] && occurs(all->parts[p]) && (best == HT_BLOCKED_PARTS || all->parts[p] > all->parts[best]))
 				best = p;
 		if (best < HT_BLOCKED_PARTS)
 			own[best] = true;
@@ -234,9 +240,9 @@ static void choose_parts(struct layout *y, const struct sum *all)
 		if (own[p])
 			y->own[y->own_count++] = p;
 		else
-			y->rest |= all->parts[p] > 0;
+			y->rest |= occurs(all->parts[p]);
 	}
-	y->allocator = all->b.allocator_ns > 0;
+	y->allocator = occurs(all->b.allocator_ns);
 }
 
 static void make_columns(struct layout *y)
@@ -260,7 +266,7 @@ static void make_columns(struct layout *y)
 
 static struct ht_value some_ns(uint64_t ns)
 {
-	return ns ? ht_ns(ns) : ht_null();
+	return occurs(ns) ? ht_ns(ns) : ht_null();
 }
 
 static void text_row(struct ht_emitter *e, const struct layout *y, const struct ht_latency *l, const struct group *g)
@@ -402,10 +408,13 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	return 0;
 }
 
-const struct ht_latency_view ht_latency_threads = {.name = "threads",
-						   .needs = "sync,+io,+sched",
-						   .next = "latency --view=blocking",
-						   .rows = ROWS,
-						   .times = true,
-						   .unnamed = true,
-						   .show = show};
+const struct ht_latency_view ht_latency_threads = {
+    .name = "threads",
+    .needs = "sync,+io,+sched",
+    .next = "latency --view=blocking",
+    .rows = ROWS,
+    .times = true,
+    .states = true,
+    .unnamed = true,
+    .show = show,
+};

@@ -25,6 +25,7 @@ struct ht_latency_view {
 	const char *next;  /* what to run next, without the trace: "latency --view=locks" */
 	size_t rows;	   /* in text, without --limit */
 	bool times;	   /* shows nothing without a model of times */
+	bool states;	   /* nor without waits, switches or schedstats in it */
 	bool unnamed;	   /* has no use for --region and --task */
 	/* Makes the view's passes over the events, at most HT_OTHER_PASSES; NULL: it needs no events. */
 	size_t (*passes)(struct ht_latency_show *x, struct ht_pass *passes);

@@ -113,17 +113,23 @@ static int show_io(struct ht_latency_show *x, struct ht_diag *d)
 	return 0;
 }
 
-const struct ht_latency_view ht_latency_blocking = {.name = "blocking",
-						    .needs = "sync,+io",
-						    .next = "latency --view=locks",
-						    .rows = ROWS,
-						    .times = true,
-						    .unnamed = true,
-						    .show = show_blocking};
-const struct ht_latency_view ht_latency_io = {.name = "io",
-					      .needs = "io",
-					      .next = "latency --view=scheduler",
-					      .rows = ROWS,
-					      .times = true,
-					      .unnamed = true,
-					      .show = show_io};
+const struct ht_latency_view ht_latency_blocking = {
+    .name = "blocking",
+    .needs = "sync,+io",
+    .next = "latency --view=locks",
+    .rows = ROWS,
+    .times = true,
+    .states = true,
+    .unnamed = true,
+    .show = show_blocking,
+};
+const struct ht_latency_view ht_latency_io = {
+    .name = "io",
+    .needs = "io",
+    .next = "latency --view=scheduler",
+    .rows = ROWS,
+    .times = true,
+    .states = true,
+    .unnamed = true,
+    .show = show_io,
+};

@@ -36,8 +36,9 @@ HT_COLD void ht_birth_cold(unsigned op, void *p, size_t size, uint64_t extra, co
 	errno = e;
 }
 
-/* The four that programs live on have no frame of their own: out of the sample they are a few instructions and a jump. What
- * is rarer they jump to, too (CMakeLists.txt sees to it), so that each of these finds the program's call in its own frame. */
+/* The four that programs live on have no frame of their own: out of the sample they are a few instructions and a
+ * jump. What is rarer they jump to, too (CMakeLists.txt sees to it), so that each of these finds the program's call
+ * in its own frame. */
 static HT_JUMPED_TO void *malloc_clocked(size_t size)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
@@ -59,7 +60,7 @@ static HT_COLD void *malloc_rest(size_t size)
 static HT_JUMPED_TO void *malloc_noted(size_t size)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
-	uint32_t tick = ht_stall_tick();
+	uint64_t tick = ht_stall_tick();
 	void *p = ht_real.malloc(size);
 	ht_stall_look(HT_REC_MALLOC, p, size, tick, &from);
 	ht_birth(HT_REC_MALLOC, p, size, 0, &from);
@@ -108,7 +109,7 @@ static HT_COLD void *calloc_rest(size_t n, size_t size)
 static HT_JUMPED_TO void *calloc_noted(size_t n, size_t size)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
-	uint32_t tick = ht_stall_tick();
+	uint64_t tick = ht_stall_tick();
 	void *p = ht_real.calloc(n, size);
 	ht_stall_look(HT_REC_CALLOC, p, product(n, size), tick, &from);
 	ht_birth(HT_REC_CALLOC, p, product(n, size), 0, &from);
@@ -172,7 +173,7 @@ static HT_JUMPED_TO void free_noted(void *p)
 {
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	ht_death(HT_REC_FREE, p, &from);
-	uint32_t tick = ht_stall_tick();
+	uint64_t tick = ht_stall_tick();
 	ht_real.free(p);
 	ht_stall_look(HT_REC_FREE, p, 0, tick, &from);
 }

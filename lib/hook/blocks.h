@@ -1,5 +1,6 @@
 /*
- * blocks: births and deaths of blocks as the hooks of the allocator family note them (alloc*.c), the common way of both inline.
+ * blocks: births and deaths of blocks as the hooks of the allocator family note them (alloc*.c), the common way of both
+ * inline.
  */
 #ifndef HT_BLOCKS_H
 #define HT_BLOCKS_H

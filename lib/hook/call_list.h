@@ -2,8 +2,8 @@
  * call_list: the calls of libc that may block, as HT_CALLS(X) with X(result, name, parameters). hook.h makes of it the
  * pointers to the real functions, real.c the table that fills them; the hooks themselves are in calls_*.c.
  *
- * Types are those of the machine, not of libc's headers: a pointer is void *, so that no prototype, transparent union or
- * fortified inline of a libc stands in the way. Fortified forms are names of their own, which compilers call.
+ * Types are those of the machine, not of libc's headers: a pointer is void *, so that no prototype, transparent union
+ * or fortified inline of a libc stands in the way. Fortified forms are names of their own, which compilers call.
  */
 #ifndef HT_CALL_LIST_H
 #define HT_CALL_LIST_H

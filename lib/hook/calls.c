@@ -1,7 +1,7 @@
 /*
  * calls: from a call that took long to its record. Slow by nature, since something has just waited: this is where
- * descriptors are looked at. After a seccomp filter, when a system call that the program does not make itself may be its
- * end, kinds are guessed from the call's name and objects are not known.
+ * descriptors are looked at. After a seccomp filter, when a system call that the program does not make itself may be
+ * its end, kinds are guessed from the call's name and objects are not known.
  */
 #include "calls.h"
 
@@ -116,7 +116,8 @@ void ht_span_note_fd(struct ht_span *s, const struct ht_unwind_state *from)
 	ht_span_note(s, from);
 }
 
-void ht_io_note(struct ht_span *s, unsigned call, int fd, long result, uint64_t detail, const struct ht_unwind_state *from)
+void ht_io_note(struct ht_span *s, unsigned call, int fd, long result, uint64_t detail,
+		const struct ht_unwind_state *from)
 {
 	s->call = call;
 	s->kind = HT_WAIT_NONE;

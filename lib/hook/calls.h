@@ -1,11 +1,11 @@
 /*
  * calls: hooks of calls that may block (calls_*.c), and what they share.
  *
- * An exported entry is one test and a jump to the real function, without a frame and without touching an argument:
- * what is not recorded passes as if we were not there, cancellation and signals included. While calls are recorded the
- * entry jumps to NAME_timed, which stamps, calls, stamps, and notes a WAIT if that took longer than call_ticks.
- * The real call is made once, with what the program gave; nothing of ours is held while it runs, so that a cancellation or a
- * jump may leave it. What it left behind is then not recorded.
+ * An exported entry is one test and a jump to the real function, without a frame and without touching an argument: what
+ * is not recorded passes as if we were not there, cancellation and signals included. While calls are recorded the entry
+ * jumps to NAME_timed, which stamps, calls, stamps, and notes a WAIT if that took longer than call_ticks. The real call
+ * is made once, with what the program gave; nothing of ours is held while it runs, so that a cancellation or a jump may
+ * leave it. What it left behind is then not recorded.
  *
  * A call that gave others something to wake up for (data into a pipe) notes a WAKE first, with the stamp of before it.
  */
@@ -67,7 +67,8 @@ HT_INLINE bool ht_call_waited(struct ht_span *s, uint64_t begin)
 	return HT_UNLIKELY(s->end - begin > ht_process.call_ticks);
 }
 
-/* The body of a hook on a descriptor whose result r is < 0 for an error, else (with `moves`) the bytes that it moved. */
+/* The body of a hook on a descriptor whose result r is < 0 for an error, else (with `moves`) the bytes that it
+ * moved. */
 #define HT_TIMED_IO(type, real_call, which, on_fd, moves)                                       \
 	do {                                                                                    \
 		struct ht_unwind_state from_ = HT_CALLER_STATE();                               \
@@ -92,7 +93,8 @@ HT_INLINE bool ht_call_waited(struct ht_span *s, uint64_t begin)
 			ht_io_note(&span_, (which), (on_fd), r_, r_ > 0 ? (uint64_t)(moved) : 0, &from_); \
 		return r_;                                                                      \
 	} while (0)
-void ht_io_note(struct ht_span *s, unsigned call, int fd, long result, uint64_t detail, const struct ht_unwind_state *from);
+void ht_io_note(struct ht_span *s, unsigned call, int fd, long result, uint64_t detail,
+		const struct ht_unwind_state *from);
 
 /* calls_wake.c: what descriptors are, by number. A class, and whether kind and object are known, too. */
 enum ht_fd_class {
@@ -108,7 +110,8 @@ HT_INLINE bool ht_fd_may_wake(int fd)
 {
 	return (unsigned)fd < HT_FDS && HT_UNLIKELY((ht_fd_classes[fd] & HT_FD_CLASS) != HT_FD_QUIET);
 }
-/* Who waits for what fd sends is woken: at s->begin, if nothing was noted since the ring's head was `head`; s NULL: now. */
+/* Who waits for what fd sends is woken: at s->begin, if nothing was noted since the ring's head was `head`; s NULL:
+ * now. */
 void ht_wake_note(unsigned call, int fd, const struct ht_span *s, uint64_t head, const struct ht_unwind_state *from);
 void ht_fd_is(int fd, enum ht_fd_class c);
 void ht_fd_copied(int from, int to);

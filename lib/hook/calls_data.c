@@ -1,6 +1,6 @@
 /*
- * calls_data: moving bytes from and to descriptors of any kind. What stdio reads and writes itself does not pass here: its inner
- * calls stay inside libc.
+ * calls_data: moving bytes from and to descriptors of any kind. What stdio reads and writes itself does not pass here:
+ * its inner calls stay inside libc.
  */
 #include "calls.h"
 

@@ -26,7 +26,8 @@ HT_HOOK(long, __recv_chk, (int fd, void *to, size_t n, size_t room, int flags), 
 	HT_TIMED_IO(long, ht_real.__recv_chk(fd, to, n, room, flags), HT_CALL_RECV, fd, true);
 }
 
-HT_HOOK(long, recvfrom, (int fd, void *to, size_t n, int flags, void *who, void *who_size), (fd, to, n, flags, who, who_size))
+HT_HOOK(long, recvfrom, (int fd, void *to, size_t n, int flags, void *who, void *who_size),
+	(fd, to, n, flags, who, who_size))
 {
 	HT_TIMED_IO(long, ht_real.recvfrom(fd, to, n, flags, who, who_size), HT_CALL_RECVFROM, fd, true);
 }
@@ -75,7 +76,8 @@ HT_HOOK(int, sendmmsg, (int fd, void *messages, unsigned n, int flags), (fd, mes
 }
 
 /* What came of it is another descriptor than the one that was waited at. */
-static __attribute__((noinline)) void accepted(struct ht_span *s, bool waited, int fd, int r, const struct ht_unwind_state *from)
+static __attribute__((noinline)) void accepted(struct ht_span *s, bool waited, int fd, int r,
+					       const struct ht_unwind_state *from)
 {
 	ht_fd_is(r, HT_FD_UNKNOWN);
 	if (waited)

@@ -1,21 +1,26 @@
 /*
  * calls_peer: the two ends of a TCP connection within one process. An end that is made by connect or accept is entered
  * under its two addresses; whichever comes second finds the first under the same two, exchanged, and from then on each
- * knows the other's inode (calls_wake.c): so that data sent by one thread is known to wake the thread that waits for it.
+ * knows the other's inode (calls_wake.c): so that data sent by one thread is known to wake the thread that waits for
+ * it.
  *
- * An entry is a hint. It is overwritten by others whose addresses fall into the same place, and what it led to is
- * believed only while the descriptor still has the inode that it had then.
+ * An entry is a hint. It is overwritten by the fourth after it whose addresses fall into the same row, and what it led
+ * to is believed only while the descriptor still has the inode that it had then.
  */
 #include "calls.h"
 
 #include <sys/syscall.h>
 
-#define PLACES 1024
-static struct {
-	uint64_t key;
-	uint64_t object; /* inode */
-	int32_t fd;
-} ends[PLACES];
+#define ROWS 256
+#define PLACES 4
+static struct row {
+	struct end {
+		uint64_t key;
+		uint64_t object; /* inode */
+		int64_t fd;
+	} ends[PLACES];
+	uint32_t next;
+} rows[ROWS];
 
 union address { /* struct sockaddr_in, sockaddr_in6 */
 	struct {
@@ -58,19 +63,36 @@ static uint64_t ask(long call, int fd)
 	return HT_SYSCALL3(call, fd, &a, &size) == 0 ? mix_address(&a) : 0;
 }
 
+static void enter(uint64_t key, uint64_t object, int fd)
+{
+	struct row *row = &rows[key / 2 % ROWS];
+	struct end *e = &row->ends[__atomic_fetch_add(&row->next, 1, __ATOMIC_RELAXED) % PLACES];
+	e->object = object;
+	e->fd = fd;
+	HT_STORE_RELEASE(&e->key, key);
+	/* before the other is looked for: of two that come at once, one sees the other */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static const struct end *find(uint64_t key)
+{
+	const struct row *row = &rows[key / 2 % ROWS];
+	for (unsigned i = 0; i < PLACES; i++)
+		if (HT_LOAD_ACQUIRE(&row->ends[i].key) == key)
+			return &row->ends[i];
+	return NULL;
+}
+
 void ht_fd_connected(int fd)
 {
 	struct ht_fd_facts facts;
 	if (!ht_fd_look(fd, &facts) || facts.kind != HT_WAIT_NET)
 		return;
 	uint64_t local = ask(SYS_getsockname, fd), peer = local ? ask(SYS_getpeername, fd) : 0;
-	if (!peer)
+	if (!peer || local == peer)
 		return;
-	uint64_t mine = key_of(local, peer), other = key_of(peer, local);
-	ends[mine % PLACES].object = facts.object;
-	ends[mine % PLACES].fd = fd;
-	HT_STORE_RELEASE(&ends[mine % PLACES].key, mine);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* of two that come at once, one at least sees the other */
-	if (HT_LOAD_ACQUIRE(&ends[other % PLACES].key) == other && mine != other)
-		ht_fd_linked(fd, facts.object, ends[other % PLACES].fd, ends[other % PLACES].object);
+	enter(key_of(local, peer), facts.object, fd);
+	const struct end *other = find(key_of(peer, local));
+	if (other)
+		ht_fd_linked(fd, facts.object, (int)other->fd, other->object);
 }

@@ -1,6 +1,6 @@
 /*
- * calls_poll: calls that wait for any of several descriptors. The object of such a wait is that of the first descriptor that
- * was found ready, since that is what somebody else did something to; epoll does not tell it. A look with no time
+ * calls_poll: calls that wait for any of several descriptors. The object of such a wait is that of the first descriptor
+ * that was found ready, since that is what somebody else did something to; epoll does not tell it. A look with no time
  * to wait is no wait, however long it takes.
  */
 #include "calls.h"
@@ -23,11 +23,13 @@ static int first_ready(const struct entry *e, unsigned long n)
 	return -1;
 }
 
+/* All sets at once, word by word: n may be more than they have, as the kernel looks no further than at the last
+ * descriptor that the process can have. Somewhere before it there is one. */
 static int first_in_sets(int n, const uint64_t *const sets[3])
 {
-	for (int k = 0; k < 3; k++)
-		for (int i = 0; sets[k] && i < (n + 63) / 64; i++)
-			if (sets[k][i])
+	for (int i = 0; i < n / 64 + (n % 64 != 0); i++)
+		for (int k = 0; k < 3; k++)
+			if (sets[k] && sets[k][i])
 				return i * 64 + __builtin_ctzll(sets[k][i]);
 	return -1;
 }
@@ -61,8 +63,8 @@ static uint64_t limit_ns(const struct moment *m, int r)
 	return (uint64_t)m->sec * 1000000000u + (uint64_t)m->part + 1;
 }
 
-/* select leaves there what remains, so it is read before; but only from the caller's stack, where it always is, as what is
- * no memory at all is the kernel's to refuse. */
+/* select leaves there what remains, so it is read before; but only from the caller's stack, where it always is, as
+ * what is no memory at all is the kernel's to refuse. */
 static uint64_t limit_before(const struct moment *m, const struct ht_unwind_state *from)
 {
 	if ((uintptr_t)m - from->sp >= 64 << 10)
@@ -136,7 +138,8 @@ HT_HOOK(int, epoll_pwait, (int fd, void *events, int n, int ms, const void *mask
 	POLLED(ht_real.epoll_pwait(fd, events, n, ms, mask), HT_CALL_EPOLL_WAIT, fd, limit_ms(ms));
 }
 
-HT_HOOK(int, epoll_pwait2, (int fd, void *events, int n, const void *most, const void *mask), (fd, events, n, most, mask))
+HT_HOOK(int, epoll_pwait2, (int fd, void *events, int n, const void *most, const void *mask),
+	(fd, events, n, most, mask))
 {
 	POLLED(ht_real.epoll_pwait2(fd, events, n, most, mask), HT_CALL_EPOLL_WAIT, fd, limit_ns(most, r));
 }

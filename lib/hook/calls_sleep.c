@@ -1,6 +1,6 @@
 /*
- * calls_sleep: calls that wait for time, for a signal, for a child. Their limits are read after the call, from memory that the
- * kernel has then read, too: a bad pointer is the kernel's to refuse.
+ * calls_sleep: calls that wait for time, for a signal, for a child. Their limits are read after the call, from memory
+ * that the kernel has then read, too: a bad pointer is the kernel's to refuse.
  */
 #include "calls.h"
 
@@ -23,10 +23,11 @@ static uint64_t elapsed_ns(const struct ht_span *s)
 	return (uint64_t)((double)(s->end - s->begin) / (double)unit * 2000);
 }
 
-/* detail of a limit of `asked` from the call's begin on, where `left` may be the same memory: then it holds what remains. */
+/* detail of a limit of `asked` from the call's begin on, where `left` may be the same memory: then it holds what
+ * remains. */
 static uint64_t limit(const struct ht_span *s, const void *asked, const void *left, int error)
 {
-	if (!asked || error == EFAULT || error == EINVAL)
+	if (!asked || (error && error != EINTR && error != EAGAIN))
 		return 0;
 	uint64_t ns = ns_of(asked);
 	return (error == EINTR && asked == left ? ns + elapsed_ns(s) : ns) + 1;

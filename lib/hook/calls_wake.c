@@ -1,12 +1,13 @@
 /*
- * calls_wake: what descriptors are, remembered by number, and who can be woken by data that is sent through them. A pipe's two
- * ends share an inode, an eventfd is one object, of a socketpair both inodes are known from its birth, of a TCP connection
- * within the process from its making (calls_peer.c); other sockets' peers are not known, and such wakes are not noted.
+ * calls_wake: what descriptors are, remembered by number, and who can be woken by data that is sent through them. A
+ * pipe's two ends share an inode, an eventfd is one object, of a socketpair both inodes are known from its birth, of a
+ * TCP connection within the process from its making (calls_peer.c); other sockets' peers are not known, and such wakes
+ * are not noted.
  *
  * fstat takes longer than all the rest of a record, so it is asked once in LOOKS uses of a number. What is known is
- * forgotten by close, dup2 and whatever of ours gives out descriptors. A number that changes its meaning behind our back
- * (closed by closefrom, say, and given out anew by fcntl) is taken for what it was until it is looked at again; that it wakes
- * nobody, which lets programs that write files pay a byte's load for all of this, is not looked at again.
+ * forgotten by close, dup2 and whatever of ours gives out descriptors. A number that changes its meaning behind our
+ * back (closed by closefrom, say, and given out anew by fcntl) is taken for what it was until it is looked at again;
+ * that it wakes nobody, which lets programs that write files pay a byte's load for all of this, is not looked at again.
  */
 #include "calls.h"
 

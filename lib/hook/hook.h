@@ -133,6 +133,7 @@ struct ht_real {
 	int (*pthread_setname_np)(uintptr_t, const char *);
 	int (*pthread_attr_getstacksize)(const void *, size_t *);
 	int (*prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
+	long (*syscall)(long, long, long, long, long, long, long);
 	int (*fork)(void);
 	void (*pthread_exit)(void *);
 	int (*dlclose)(void *);
@@ -224,6 +225,9 @@ HT_INLINE void ht_event(const struct ht_note *n, const struct ht_unwind_state *f
 	}
 }
 void ht_event_cold(const struct ht_note *n, const struct ht_unwind_state *from);
+
+/* thread.c: the program is about to restrict its system calls, by what prctl calls it. */
+void ht_seccomp_ahead(long option, unsigned long value, const struct ht_unwind_state *from);
 
 /* context.c: a slot and a context for this thread. */
 struct ht_thread *ht_claim(bool forked);

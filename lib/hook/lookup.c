@@ -93,8 +93,8 @@ struct search_all {
 	bool passed_us;
 };
 
-/* Is this module to be searched, when only those behind us are? The executable comes first in the list, and is not behind a
- * preloaded object. */
+/* Is this module to be searched, when only those behind us are? The executable comes first in the list, and is not
+ * behind a preloaded object. */
 static bool is_behind_us(const struct dl_phdr_info *info, bool *passed_us)
 {
 	uintptr_t me = (uintptr_t)is_behind_us;

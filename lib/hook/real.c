@@ -14,7 +14,7 @@ static const struct ht_name table[] = {
 	REAL(malloc), REAL(calloc), REAL(realloc), REAL(free), REAL(memalign), REAL(posix_memalign), REAL(aligned_alloc),
 	REAL(valloc), REAL(pvalloc), REAL(free_sized), REAL(free_aligned_sized), REAL(mmap), REAL(munmap), REAL(mremap),
 	REAL(brk), REAL(sbrk), REAL(pthread_create), REAL(pthread_setname_np), REAL(pthread_attr_getstacksize),
-	REAL(prctl), REAL(fork), REAL(pthread_exit),
+	REAL(prctl), REAL(syscall), REAL(fork), REAL(pthread_exit),
 	REAL(dlclose),
 #define REAL_CALL(result, name, params) REAL(name),
 	HT_CALLS(REAL_CALL)

@@ -159,6 +159,19 @@ static HT_COLD void introduce(const struct ht_unwind_state *from)
 		ht_leave(t);
 }
 
+void ht_seccomp_ahead(long option, unsigned long value, const struct ht_unwind_state *from)
+{
+	/* Strict seccomp kills on every system call but four: from here on not one of ours. */
+	if (option == PR_SET_SECCOMP && value == SECCOMP_MODE_STRICT && ht_recording())
+		ht_turn_off(HT_OFF_SECCOMP);
+	/* A filter is there, or may be soon: without privileges this comes first, and a system call that the program makes
+	 * itself does not pass here. */
+	if ((option == PR_SET_SECCOMP && value == SECCOMP_MODE_FILTER) || (option == PR_SET_NO_NEW_PRIVS && value)) {
+		introduce(from);
+		ht_process.filtered = true;
+	}
+}
+
 HT_EXPORT int prctl(int option, ...);
 HT_EXPORT int prctl(int option, ...)
 {
@@ -170,14 +183,9 @@ HT_EXPORT int prctl(int option, ...)
 	va_end(ap);
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
-	/* Strict seccomp kills on every system call but four: from here on not one of ours. */
-	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT && ht_recording())
-		ht_turn_off(HT_OFF_SECCOMP);
-	/* A filter is there, or may be soon: without privileges this comes first, and seccomp(2) itself does not pass here. */
-	if ((option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER) || (option == PR_SET_NO_NEW_PRIVS && a[0])) {
+	if (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS) {
 		struct ht_unwind_state from = HT_CALLER_STATE();
-		introduce(&from);
-		ht_process.filtered = true;
+		ht_seccomp_ahead(option, a[0], &from);
 	}
 	int rc = ht_real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (rc == 0 && option == PR_SET_NAME && ht_recording()) {

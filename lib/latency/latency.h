@@ -81,6 +81,7 @@ struct ht_latency {
 	uint32_t object_count;		  /* numbers of objects are 1 .. object_count */
 	const char *source;		  /* of switches, as the trace's header says; "" none */
 	uint64_t resolution_ns;		  /* of states: 1000 with switches, else the polling interval; 0: not known */
+	bool states_known;		  /* waits, switches or schedstats were recorded; else all is UNKNOWN */
 	uint64_t lost_switches;		  /* as the recorder counted */
 	uint64_t damaged_blocks;
 };

@@ -10,7 +10,7 @@
  *
  * The first reading also counts what was before the first switch that is known: the thread's first wait for a processor
  * and, where a program was started, those of the process before it. They are hidden, and get the same as a block of
- * which nothing is known; how many they are, the kernel's count of slices tells.
+ * which nothing is known; how many they are, the kernel's count of slices tells. Where they are many, nothing is concluded.
  */
 #include "latency_segments.h"
 
@@ -95,6 +95,15 @@ static uint64_t hidden_waits(const struct piece *p, const struct ht_schedstat *k
 	return k->slices > seen ? k->slices - seen : 1;
 }
 
+/* What happened before may have been of quite another kind: a shell that waits for its turn, then becomes a program. */
+static bool mostly_hidden(const struct piece *p)
+{
+	uint64_t open = 0;
+	for (const struct ht_segment *g = p->first; g < p->end; g++)
+		open += g->how == HT_SEGMENT_OFF && !g->known;
+	return p->hidden > 1 && p->hidden * 4 > open;
+}
+
 void ht_story_calibrate(struct ht_thread_story *s)
 {
 	struct ht_segment *at = s->segments, *end = at + s->count;
@@ -110,12 +119,12 @@ void ht_story_calibrate(struct ht_thread_story *s)
 			p.hidden = hidden_waits(&p, k);
 		if (p.lost || p.first == p.end)
 			continue;
+		uint64_t more = p.rest > p.said ? p.rest - p.said : 0;
 		if (p.rest < p.said)
 			shrink(&p);
-		else {
-			uint64_t more = spread(&p, false, p.rest - p.said);
-			if (!p.hidden)
-				spread(&p, true, more);
-		}
+		else if (!mostly_hidden(&p))
+			more = spread(&p, false, more);
+		if (more && !p.hidden)
+			spread(&p, true, more);
 	}
 }

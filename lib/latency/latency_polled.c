@@ -111,6 +111,11 @@ static void apply_sums(struct ht_thread_story *s, size_t n)
 void ht_story_from_waits(struct ht_thread_story *s)
 {
 	s->count = 0;
+	if (!s->l->states_known) {
+		if (s->thread->start_ns < s->thread->end_ns)
+			ht_story_add(s, HT_SEGMENT_UNKNOWN, s->thread->start_ns, s->thread->end_ns);
+		return;
+	}
 	lay_out(s);
 	size_t n = s->count;
 	apply_sums(s, n);

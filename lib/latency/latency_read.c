@@ -216,6 +216,7 @@ int ht_latency_read(struct ht_latency **out, const struct ht_trace *t, const str
 	    .fault_count = r.fault_count,
 	    .switch_count = r.switch_count,
 	    .source = ht_trace_settings(t)->sched,
+	    .states_known = r.wait_count || r.switch_count || r.schedstat_count,
 	    .lost_switches = ht_trace_totals(t, NULL)->lost[HT_LOST_SCHED],
 	    .damaged_blocks = r.damaged_blocks,
 	};

@@ -50,6 +50,48 @@ static uint32_t stall_around(const struct ht_thread_story *s, struct inside *at,
 	return 0;
 }
 
+/* A moment inside of the gap at which the thread was awake: a wait of its began or ended. UINT64_MAX: there is none. */
+static uint64_t awake_within(const struct ht_thread_story *s, struct inside *at, const struct ht_segment *g)
+{
+	uint64_t first = UINT64_MAX;
+	if (g->end_ns - g->begin_ns <= 2 * HT_CLOCK_TOLERANCE_NS)
+		return first;
+	const uint64_t begin = g->begin_ns + HT_CLOCK_TOLERANCE_NS, end = g->end_ns - HT_CLOCK_TOLERANCE_NS;
+	while (at->next < s->thread->wait_count && wait_at(s, at->next)->begin_ns <= begin)
+		at->next++;
+	if (at->next < s->thread->wait_count)
+		first = wait_at(s, at->next)->begin_ns;
+	for (size_t i = at->next, n = 0; i > 0 && n < NESTED; i--, n++) {
+		uint64_t ended = wait_at(s, i - 1)->end_ns;
+		if (ended > begin && ended < first)
+			first = ended;
+	}
+	return first < end ? first : UINT64_MAX;
+}
+
+/* Where switches were lost, two gaps may seem one: what comes behind a moment at which the thread was awake is unknown.
+ */
+static void cut_contradicted(struct ht_thread_story *s)
+{
+	struct inside waits = {0};
+	size_t n = s->count;
+	for (size_t i = 0; i < n; i++) {
+		struct ht_segment g = s->segments[i];
+		uint64_t awake = UINT64_MAX;
+		if (g.how == HT_SEGMENT_OFF || g.how == HT_SEGMENT_PREEMPTED)
+			awake = awake_within(s, &waits, &g);
+		if (awake != UINT64_MAX) {
+			ht_story_add(s, g.how, g.begin_ns, awake);
+			ht_story_add(s, HT_SEGMENT_UNKNOWN, awake, g.end_ns);
+		} else {
+			*ht_story_add(s, g.how, g.begin_ns, g.end_ns) = g;
+		}
+	}
+	s->count -= n;
+	if (n)
+		memmove(s->segments, s->segments + n, s->count * sizeof(*s->segments));
+}
+
 static void find_calls(struct ht_thread_story *s)
 {
 	struct inside waits = {0}, stalls = {0};
@@ -192,6 +234,8 @@ void ht_story_from_switches(struct ht_thread_story *s)
 		before = after;
 	}
 	after_last(s, before);
+	if (s->l->lost_switches)
+		cut_contradicted(s);
 	find_calls(s);
 	find_ready(s);
 }

@@ -68,7 +68,7 @@ enum ht_seg_option {
 	HT_OPT_NO_TSC = 1 << 10,      /* the TSC is not trusted: clock_gettime(MONOTONIC) nanoseconds instead */
 	HT_OPT_SYNC = 1 << 11,	      /* locks, conditions, joins: waits and who ended them */
 	HT_OPT_IO = 1 << 12,	      /* sleeps, polls, calls on descriptors */
-	HT_OPT_STALL = 1 << 13,	      /* every call of the allocator is timed; those over stall_ns are noted */
+	HT_OPT_STALL = 1 << 13,	      /* every call of the allocator is timed; those over stall_ticks are noted */
 	HT_OPT_SCHED = 1 << 14,	      /* the collector's alone: context switches */
 	HT_OPT_FAULT = 1 << 15,	      /* and page faults */
 };

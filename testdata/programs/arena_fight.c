@@ -3,8 +3,8 @@
  *
  *	arena_fight TRUTH.json [THREADS] [CALLS]
  *
- * It starts itself anew with one arena and without per-thread caches, so that every call takes the lock. Some blocks are
- * large, so that they are mapped and unmapped: such calls take long without a fight.
+ * It starts itself anew with one arena and without per-thread caches, so that every call takes the lock. Some blocks
+ * are large, so that they are mapped and unmapped: such calls take long without a fight.
  */
 #include "time_truth.h"
 

@@ -1,6 +1,6 @@
 /*
- * calls_answer: what calls answer that do not block, or not for long: results, errors, modes, bytes, processes, and what
- * fortified forms do about a buffer that is too small.
+ * calls_answer: what calls answer that do not block, or not for long: results, errors, modes, bytes, processes, and
+ * what fortified forms do about a buffer that is too small.
  */
 #include "calls_table.h"
 
@@ -126,7 +126,8 @@ static void again(void)
 static void bytes(void)
 {
 	struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
-	struct mmsghdr two[2] = {{.msg_hdr = {.msg_iov = parts, .msg_iovlen = 2}}, {.msg_hdr = {.msg_iov = parts, .msg_iovlen = 1}}};
+	struct mmsghdr two[2] = {{.msg_hdr = {.msg_iov = parts, .msg_iovlen = 2}},
+				 {.msg_hdr = {.msg_iov = parts, .msg_iovlen = 1}}};
 	int ends[2], file = open("bytes", O_CREAT | O_RDWR, 0600), packets[2];
 	off_t at = 2;
 	struct pollfd p[2] = {{.fd = place.full[0], .events = POLLIN}, {.fd = place.empty[0], .events = POLLIN}};
@@ -237,7 +238,8 @@ static void read_too_much(void)
 /* A filter that ends whoever looks at descriptors, asks who he is, or reads clocks by system calls. */
 static void behind_a_filter(void)
 {
-	const unsigned forbidden[] = {SYS_fstat, SYS_newfstatat, SYS_statx, SYS_getpid, SYS_gettid, SYS_clock_gettime, SYS_fcntl};
+	const unsigned forbidden[] = {SYS_fstat,  SYS_newfstatat,    SYS_statx, SYS_getpid,
+				      SYS_gettid, SYS_clock_gettime, SYS_fcntl};
 	const unsigned n = sizeof forbidden / sizeof *forbidden;
 	struct sock_filter code[16] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
 	struct sock_fprog program = {.len = (unsigned short)(n + 3), .filter = code};

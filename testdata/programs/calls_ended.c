@@ -1,6 +1,6 @@
 /*
- * calls_ended: each call of the list below, blocking, is ended in four ways: by a signal whose handler does not restart calls; by
- * something to do, after signals whose handler does restart them (or by the signal, where such are never
+ * calls_ended: each call of the list below, blocking, is ended in four ways: by a signal whose handler does not restart
+ * calls; by something to do, after signals whose handler does restart them (or by the signal, where such are never
  * restarted); by a cancellation, whose clean-up must run; by a jump out of a handler.
  */
 #include "calls_table.h"

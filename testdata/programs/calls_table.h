@@ -1,6 +1,6 @@
 /*
- * calls_table: what calls that may block answer, in every way that they may end. The program prints one line a case; the
- * same whether anybody looks on or not. No line depends on time, on a pid or on who was faster.
+ * calls_table: what calls that may block answer, in every way that they may end. The program prints one line a case;
+ * the same whether anybody looks on or not. No line depends on time, on a pid or on who was faster.
  *
  *	calls_table.c	main, and helpers
  *	calls_ended.c	blocking calls that a signal interrupts or lets go on, a timeout ends, a cancellation ends

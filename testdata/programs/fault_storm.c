@@ -1,10 +1,12 @@
 /*
- * fault_storm: touches large blocks page by page, and knows by the kernel's count which function met how many page faults.
+ * fault_storm: touches large blocks page by page, and knows by the kernel's count which function met how many page
+ * faults.
  *
  *	fault_storm TRUTH.json [BLOCKS]
  *
- * Each block is over malloc's threshold, so it is mapped afresh, and each first touch of a page is a fault. What else faults
- * in the measured functions (a stack, a block's header) is within the count, as it is in whatever a recorder counts there.
+ * Each block is over malloc's threshold, so it is mapped afresh, and each first touch of a page is a fault. What else
+ * faults in the measured functions (a stack, a block's header) is within the count, as it is in whatever a recorder
+ * counts there.
  */
 #include "time_truth.h"
 

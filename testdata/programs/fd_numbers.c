@@ -1,6 +1,7 @@
 /*
- * fd_numbers: one number is one thing after another, and something is sent through each. It prints, as JSON lines, which of its
- * calls woke whoever waits for what: {"call", "kind", "object"}, the objects being inodes by fstat (of an eventfd: its number).
+ * fd_numbers: one number is one thing after another, and something is sent through each. It prints, as JSON lines,
+ * which of its calls woke whoever waits for what: {"call", "kind", "object"}, the objects being inodes by fstat (of an
+ * eventfd: its number).
  *
  *	fd_numbers
  */

@@ -6,8 +6,9 @@
  *	 "stalls": {"calls", "over_20us", "over_1ms", "ns"}, "faults": [{"site", "count"}],
  *	 "handoffs": {"total", "by_pair": [{"waker", "wakee", "kind", "count"}]}}
  *
- * calls: all that were measured; waits: of them, those of 2 us or more, whose time wait_ns sums; long_waits: of 20 us or
- * more. A recorder that stands inside these readings sees each call take a little less. stalls: ns of those over 20 us.
+ * calls: all that were measured; waits: of them, those of 2 us or more, whose time wait_ns sums; long_waits: of 20 us
+ * or more. A recorder that stands inside these readings sees each call take a little less. stalls: ns of those over 20
+ * us.
  */
 #ifndef TIME_TRUTH_H
 #define TIME_TRUTH_H
@@ -134,8 +135,8 @@ static inline int truth_write(const char *path)
 		over_1ms += t->over_1ms;
 		stall_ns += t->stall_ns;
 	}
-	fprintf(f, "],\n \"stalls\": {\"calls\": %lu, \"over_20us\": %lu, \"over_1ms\": %lu, \"ns\": %llu},\n \"faults\": [", calls,
-		over_20us, over_1ms, (unsigned long long)stall_ns);
+	fprintf(f, "],\n \"stalls\": {\"calls\": %lu, \"over_20us\": %lu, \"over_1ms\": %lu, \"ns\": %llu},\n \"faults\": [",
+		calls, over_20us, over_1ms, (unsigned long long)stall_ns);
 	for (unsigned i = 0; i < truth_fault_count; i++)
 		fprintf(f, "%s{\"site\": \"%s\", \"count\": %lu}", i ? ", " : "", truth_faults[i].site, truth_faults[i].count);
 	for (unsigned i = 0; i < truth_handoff_count; i++)

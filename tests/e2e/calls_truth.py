@@ -8,8 +8,8 @@ program may be under 2 us for the recorder, which then has no record of it. So, 
 	long waits of the program <= records <= waits of the program
 	time of the records <= time of the program <= time of the records + 1 us a call + what short calls can take
 
-The last does not hold where the program's thread was preempted between its reading and the recorder's. That adds up to no
-more than a few time slices; the test allows a tenth of the time and 40 ms.
+The last does not hold where the program's thread was preempted between its reading and the recorder's. That adds up
+to no more than a few time slices; the test allows a tenth of the time and 40 ms.
 
 Handoffs: each wait for data was ended by a wake of the same object from another thread, the last one before
 the wait's end. A wake is stamped before its write and a wait after its read, so none is missing. All but those few of

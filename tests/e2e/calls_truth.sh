@@ -30,7 +30,8 @@ same "poll's limits" '[1000001,1000001]' "$(limits poll)"
 same "select's limits" '[1000001,1000001]' "$(limits select)"
 same "epoll_wait's limits" '[1000001,1000001]' "$(limits epoll_wait)"
 same "clock_nanosleep's longest limit" true "$(limits clock_nanosleep | jq '.[1] <= 1500001 and .[0] > 500000')"
-same "polls that timed out" 0 "$(jq -s '[.[] | select(.wait == "poll" and .outcome != "timeout")] | length' sleeper.dump)"
+same "polls that did not time out" 0 \
+	"$(jq -s '[.[] | select(.wait == "poll" and .outcome != "timeout")] | length' sleeper.dump)"
 
 # Off: nothing of it, by any name.
 record off.tide --events=alloc,map,thread -- "$programs/sleeper" off.json 2
@@ -42,7 +43,8 @@ same "io alone: blocks" 0 "$(info alone.tide '.allocations + .frees')"
 "$HT_BUILD/tests/e2e/timedump" alone.tide >alone.dump
 python3 "$e2e/calls_truth.py" alone.json alone.dump >said || fail "io alone: $(cat said)"
 
-# Numbers of descriptors that become one thing after another: what is sent through them wakes whom it wakes, and nobody else.
+# Numbers of descriptors that become one thing after another: what is sent through them wakes whom it wakes, and nobody
+# else.
 record numbers.tide --events=+io -- "$programs/fd_numbers" >said
 same "fd_numbers: status" 0 "$status"
 "$HT_BUILD/tests/e2e/timedump" numbers.tide >numbers.dump || fail "fd_numbers: a record that cannot be right"

@@ -1,4 +1,5 @@
-# Calls of the allocator that take long. The allocator is linked, so that it stands behind the hook in the program alone.
+# Calls of the allocator that take long. The allocator is linked, so that it stands behind the hook in the program
+# alone.
 set(here ${CMAKE_CURRENT_LIST_DIR})
 add_library(slow_alloc SHARED ${here}/slow_alloc.c)
 target_compile_options(slow_alloc PRIVATE -fno-builtin -fvisibility=default)

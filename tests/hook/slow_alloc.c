@@ -1,6 +1,6 @@
 /*
- * An allocator behind the hook, which is libc's but for one thing: when it has been told to, each nth of its calls takes long. It
- * knows how many of each kind it made slow, and how long they took.
+ * An allocator behind the hook, which is libc's but for one thing: when it has been told to, each nth of its calls
+ * takes long. It knows how many of each kind it made slow, and how long they took.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  *
  *	stalled ROUNDS EVERY NS [sleeps]	each EVERYth call takes NS or more
  *
- * It prints {"malloc": N, "calloc": N, "aligned": N, "realloc": N, "free": N, "ns": N}: how many calls of each kind took long, and
- * how long they took in all. Run without the allocator it prints zeros.
+ * It prints {"malloc": N, "calloc": N, "aligned": N, "realloc": N, "free": N, "ns": N}: how many calls of each kind
+ * took long, and how long they took in all. Run without the allocator it prints zeros.
  */
 #include <stdio.h>
 #include <stdlib.h>

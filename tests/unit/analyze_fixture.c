@@ -33,6 +33,7 @@ struct ht_trace *fixture_open(struct fixture *f)
 	struct ht_diag d;
 	struct ht_trace_totals totals = {0};
 	char path[64];
+	memcpy(totals.lost, f->lost, sizeof(totals.lost));
 	assert_int_equal(ht_trace_writer_finish(f->writer, &totals, 0, &d), 0);
 	f->writer = NULL;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);

@@ -24,6 +24,7 @@ struct fixture {
 	struct ht_image images[16];
 	struct ht_thread_info threads[64];
 	uint32_t thread_count;
+	uint64_t lost[HT_LOST_COUNT]; /* as the footer will say */
 };
 
 void fixture_begin(struct fixture *f);

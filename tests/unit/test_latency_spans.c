@@ -144,6 +144,25 @@ static void lost_switches(void **unused)
 	fixture_end(&f);
 }
 
+/* The switches in between were lost, and that is known: it cannot have slept on behind the end of its wait. */
+static void lost_between(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 100, "main", 0, 1000);
+	latency_wait(&f, t, HT_WAIT_SEM, HT_CALL_SEM_WAIT, LOCK, 95, 200);
+	latency_wait(&f, t, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, COND, 300, 510);
+	latency_blocked(&f, t, 100);
+	latency_in(&f, t, 500);
+	f.lost[HT_LOST_SCHED] = 2;
+	struct ht_latency *l = latency_read(&f);
+	assert_int_equal(l->lost_switches, 2);
+	assert_string_equal(latency_spans(l, t), "run 100 sem 100 unknown 300 run 500");
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
 /* Two blocks with known wakers that say 10 and 30, one without; the kernel knows better. */
 static void calibrated(uint64_t runnable, const char *spans)
 {
@@ -269,6 +288,23 @@ static void parts(void **unused)
 	fixture_end(&f);
 }
 
+/* A stall alone says nothing of the rest. */
+static void only_stalls(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 100, "main", 0, 400);
+	const struct ht_stall s = {.op = HT_OP_MALLOC, .thread = t, .begin_ns = 20 * US, .end_ns = 60 * US, .size = 16};
+	ht_trace_writer_stall(f.writer, &s);
+	struct ht_latency *l = latency_read(&f);
+	assert_false(l->states_known);
+	assert_string_equal(latency_spans(l, t), "unknown 400");
+	assert_int_equal(l->stall_count, 1);
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
 static void nothing(void **unused)
 {
 	(void)unused;
@@ -285,10 +321,10 @@ static void nothing(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(drawing),	     cmocka_unit_test(deadlines),	 cmocka_unit_test(again_and_inside),
-	    cmocka_unit_test(stalls),	     cmocka_unit_test(lost_switches),	 cmocka_unit_test(calibrates),
-	    cmocka_unit_test(first_reading), cmocka_unit_test(without_switches), cmocka_unit_test(parts),
-	    cmocka_unit_test(nothing),
+	    cmocka_unit_test(drawing),	  cmocka_unit_test(deadlines),	   cmocka_unit_test(again_and_inside),
+	    cmocka_unit_test(stalls),	  cmocka_unit_test(lost_switches), cmocka_unit_test(lost_between),
+	    cmocka_unit_test(calibrates), cmocka_unit_test(first_reading), cmocka_unit_test(without_switches),
+	    cmocka_unit_test(parts),	  cmocka_unit_test(only_stalls), cmocka_unit_test(nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
