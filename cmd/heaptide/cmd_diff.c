@@ -21,8 +21,7 @@ static struct {
 		const char *region;
 	} per;
 	double threshold;
-	uint64_t limit;
-	bool limit_given, markdown;
+	bool markdown;
 	const char *pprof, *folded;
 } settings;
 
@@ -72,13 +71,6 @@ static const struct ht_option options[] = {
      .value = &settings.fail_on,
      .argument = "EXPR",
      .help = "exit with 1 when it holds: 'allocs>2%', 'parse_*:bytes>0'"},
-    {.name = "limit",
-     .letter = 'n',
-     .kind = HT_OPTION_NUMBER,
-     .value = &settings.limit,
-     .given = &settings.limit_given,
-     .argument = "N",
-     .help = "rows shown; 0: all; 20 in text, all in JSON and CSV"},
     {.name = "markdown", .kind = HT_OPTION_FLAG, .value = &settings.markdown, .help = "print Markdown, for a pull request"},
     {.name = "pprof",
      .kind = HT_OPTION_STRING,
@@ -92,8 +84,8 @@ static const struct ht_option options[] = {
      .help = "also write stacks with old and new numbers, for a difference flame graph"},
     {0},
 };
-static const struct ht_option *const tables[] = {options,	    ht_result_options, ht_range_options, ht_moment_options,
-						 ht_filter_options, ht_symbol_options, NULL};
+static const struct ht_option *const tables[] = {options,	       ht_rows_options,	  ht_result_options, ht_range_options,
+						 ht_moment_options, ht_filter_options, ht_symbol_options, NULL};
 
 /* Exports want stacks, whatever the rows are by: then `stacks` is filled from the same reading. */
 static int read_runs(struct ht_runs *r, struct ht_compare *c, struct ht_compare *stacks)
@@ -210,11 +202,9 @@ static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_compar
 			    .metric = ht_rule_metrics[settings.metric],
 			    .by = by_names[settings.by],
 			    .threshold = settings.threshold,
-			    .limit = settings.limit_given && settings.limit ? settings.limit : SIZE_MAX,
+			    .limit = ht_rows_limit(settings.markdown || !ht_result_is_data() ? 20 : SIZE_MAX),
 			    .verdicts = verdicts,
 			    .verdict_count = rules->count};
-	if (!settings.limit_given && (settings.markdown || !ht_result_is_data()))
-		f.limit = 20;
 	int code = show(&f, &d);
 	if (!code)
 		code = write_exports(&f, stacks, &d);

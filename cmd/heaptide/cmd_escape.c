@@ -28,8 +28,6 @@ enum { VIEW_GROWTH = 1, VIEW_CHURN = 2, VIEW_LIFETIMES = 4 };
 
 static struct {
 	int view;
-	bool limit_given;
-	uint64_t limit;
 	const char *list;
 	/* Passes of the view; one of them. */
 	struct ht_fates *fates;
@@ -50,17 +48,10 @@ static const struct ht_option options[] = {
      .value = &settings.list,
      .argument = "RE",
      .help = "show the verdicts in the source of functions with such a name"},
-    {.name = "limit",
-     .letter = 'n',
-     .kind = HT_OPTION_NUMBER,
-     .value = &settings.limit,
-     .given = &settings.limit_given,
-     .argument = "N",
-     .help = "rows shown; 0: all; 40 if not given, JSON and CSV have all"},
     {0},
 };
-static const struct ht_option *const tables[] = {options, ht_result_options, ht_range_options, ht_filter_options,
-						 ht_symbol_options, NULL};
+static const struct ht_option *const tables[] = {options,	       ht_rows_options,	  ht_result_options, ht_range_options,
+						 ht_filter_options, ht_symbol_options, NULL};
 
 static size_t make_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
 {
@@ -99,8 +90,7 @@ static int show_view(struct ht_escape *x, struct ht_diag *d)
 	if (code)
 		return code;
 	x->e = &result.e;
-	size_t otherwise = result.e.format == HT_EMIT_TEXT ? LINES_IN_TEXT : SIZE_MAX;
-	x->limit = !settings.limit_given ? otherwise : settings.limit ? (size_t)settings.limit : SIZE_MAX;
+	x->limit = ht_rows_limit(result.e.format == HT_EMIT_TEXT ? LINES_IN_TEXT : SIZE_MAX);
 	emit_head(&result.e, x);
 	code = x->list ? ht_escape_list(x, d) : views[settings.view].show(x, d);
 	if (code) {

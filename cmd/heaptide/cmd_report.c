@@ -40,8 +40,7 @@ static const char *const metric_names[] = {"peak",   "live",	  "bytes", "allocs"
 
 static struct {
 	int view, by, metric;
-	bool view_given, by_given, metric_given, limit_given;
-	uint64_t limit;
+	bool view_given, by_given, metric_given;
 	const char *list;
 } settings;
 
@@ -76,18 +75,11 @@ static const struct ht_option options[] = {
      .argument = "NUMBER",
      .help = "order of rows: peak, live, bytes, allocs, leaked or temporary",
      .fallback = "peak"},
-    {.name = "limit",
-     .letter = 'n',
-     .kind = HT_OPTION_NUMBER,
-     .value = &settings.limit,
-     .given = &settings.limit_given,
-     .argument = "N",
-     .help = "rows shown; 0: all; the default depends on the view, JSON and CSV have all"},
     {0},
 };
 static const struct ht_option *const tables[] = {
-    options,	       ht_result_options, ht_range_options, ht_moment_options,
-    ht_filter_options, ht_symbol_options, NULL};
+    options,	       ht_rows_options,	  ht_result_options, ht_range_options,
+    ht_moment_options, ht_filter_options, ht_symbol_options, NULL};
 
 static int check(struct ht_diag *d)
 {
@@ -119,8 +111,6 @@ static void fill_report(struct ht_report *r)
 {
 	r->by = (enum ht_by)settings.by;
 	r->metric = (enum ht_metric)settings.metric;
-	r->limit = settings.limit;
-	r->limit_given = settings.limit_given;
 	r->metric_given = settings.metric_given;
 	r->list = settings.list;
 }

@@ -92,6 +92,12 @@ extern const struct ht_option ht_moment_options[]; /* at, temporary */
 extern const struct ht_option
     ht_filter_options[]; /* focus, ignore, hide, allocators, module, min-size, max-size, region, task */
 
+/* Rows of a result. */
+extern const struct ht_option ht_rows_options[]; /* limit */
+/* How many are shown; SIZE_MAX: all. usual: without --limit. */
+size_t ht_rows_limit(size_t usual);
+bool ht_rows_limit_given(void);
+
 struct ht_symbol_settings {
 	const char *sysroot, *source_root;
 	struct ht_string_list debug_dirs;

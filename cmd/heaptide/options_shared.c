@@ -1,6 +1,6 @@
 /*
  * options_shared: the options that mean the same wherever a trace is read: which part of it
- * (selection) and how addresses become names (symbols).
+ * (selection), how many rows of it, and how addresses become names (symbols).
  */
 #include "options.h"
 
@@ -101,6 +101,34 @@ const struct ht_option ht_filter_options[] = {
      .help = "blocks allocated while their thread worked for a task of this type"},
     {0},
 };
+
+static struct {
+	bool given;
+	uint64_t limit;
+} rows;
+
+const struct ht_option ht_rows_options[] = {
+    {.name = "limit",
+     .letter = 'n',
+     .kind = HT_OPTION_NUMBER,
+     .value = &rows.limit,
+     .given = &rows.given,
+     .argument = "N",
+     .help = "rows shown; 0: all; the default depends on the view, JSON and CSV have all"},
+    {0},
+};
+
+size_t ht_rows_limit(size_t usual)
+{
+	if (!rows.given)
+		return usual;
+	return rows.limit ? (size_t)rows.limit : SIZE_MAX;
+}
+
+bool ht_rows_limit_given(void)
+{
+	return rows.given;
+}
 
 struct ht_symbol_settings ht_symbol_settings;
 

@@ -13,15 +13,10 @@ struct ht_report {
 	struct ht_emitter *e;
 	enum ht_by by;
 	enum ht_metric metric;
-	uint64_t limit;	  /* rows; 0 = all */
-	bool limit_given; /* else every view has its own default */
 	bool metric_given;
 	const char *path; /* of the trace, as given */
 	const char *list; /* --list, NULL = not given */
 };
-
-/* The limit for a view whose default is n: SIZE_MAX when there is none. */
-size_t ht_report_limit(const struct ht_report *r, size_t n);
 
 /* The views. 0, or HT_ERR_USAGE with a diagnostic. */
 int ht_report_summary(struct ht_report *r, struct ht_diag *d); /* the screen; JSON and CSV: as sites */

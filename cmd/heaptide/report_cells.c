@@ -165,10 +165,3 @@ void ht_report_counter_cells(struct ht_emitter *e, const struct ht_counters *c)
 				    : ht_real(ht_counters_stderr(c, of)));
 	ht_emit_cell(e, e->estimates ? ht_null() : ht_count(c->temporary));
 }
-
-size_t ht_report_limit(const struct ht_report *r, size_t n)
-{
-	if (!r->limit_given)
-		return n;
-	return r->limit ? (size_t)r->limit : SIZE_MAX;
-}

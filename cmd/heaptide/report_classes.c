@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "report.h"
 #include "text.h"
 
@@ -70,7 +71,7 @@ int ht_report_threads(struct ht_report *r, struct ht_diag *d)
 	    {0}};
 	size_t count;
 	const struct ht_thread_totals **list = sorted_threads(r->a, r->metric, &count);
-	size_t limit = ht_report_limit(r, r->e->format == HT_EMIT_TEXT ? 40 : SIZE_MAX), shown = count < limit ? count : limit;
+	size_t limit = ht_rows_limit(r->e->format == HT_EMIT_TEXT ? 40 : SIZE_MAX), shown = count < limit ? count : limit;
 	ht_emit_table(r->e, "rows", columns);
 	for (size_t i = 0; i < shown; i++) {
 		const struct ht_thread_totals *t = list[i];
@@ -151,7 +152,7 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 	for (size_t i = 0; i < HT_SIZE_CLASSES; i++)
 		if (r->a->sizes[i].allocs > most)
 			most = r->a->sizes[i].allocs;
-	size_t limit = ht_report_limit(r, SIZE_MAX), count = 0;
+	size_t limit = ht_rows_limit(SIZE_MAX), count = 0;
 	ht_emit_table(r->e, "rows", columns);
 	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
 		const struct ht_size_class *c = &r->a->sizes[i];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lifespans.h"
+#include "options.h"
 #include "report.h"
 #include "text.h"
 
@@ -167,7 +168,7 @@ int ht_report_lifetimes(struct ht_report *r, struct ht_diag *d)
 	if (r->e->format != HT_EMIT_CSV)
 		show_all(r);
 	ht_analysis_rows(r->a, r->metric_given ? r->metric : HT_METRIC_ALLOCS, false, &rows);
-	size_t limit = ht_report_limit(r, text ? 20 : SIZE_MAX);
+	size_t limit = ht_rows_limit(text ? 20 : SIZE_MAX);
 	size_t shown = rows.count < limit ? rows.count : limit;
 	show_sites(r, &rows, shown);
 	if (shown < rows.count)

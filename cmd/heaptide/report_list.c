@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "listing.h"
+#include "options.h"
 #include "report.h"
 #include "source_text.h"
 #include "text.h"
@@ -238,7 +239,7 @@ int ht_report_list(struct ht_report *r, struct ht_diag *d)
 	int code = ht_analysis_listing(r->a, expression, r->metric, &listing, d);
 	if (!code) {
 		bool text = r->e->format == HT_EMIT_TEXT;
-		size_t limit = ht_report_limit(r, text ? FUNCTIONS : SIZE_MAX);
+		size_t limit = ht_rows_limit(text ? FUNCTIONS : SIZE_MAX);
 		size_t shown = listing.count < limit ? listing.count : limit;
 		(text ? show_text : show_data)(r, &listing, shown, &sources);
 		ht_listing_release(&listing);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "report.h"
 #include "text.h"
 
@@ -69,7 +70,7 @@ int ht_report_sites(struct ht_report *r, struct ht_diag *d)
 		columns[6].heading = "";
 	ht_analysis_rows(r->a, r->metric, r->by == HT_BY_FUNCTION && r->e->format != HT_EMIT_TEXT,
 			 &rows);
-	size_t limit = ht_report_limit(r, r->e->format == HT_EMIT_TEXT ? 20 : SIZE_MAX);
+	size_t limit = ht_rows_limit(r->e->format == HT_EMIT_TEXT ? 20 : SIZE_MAX);
 	size_t shown = rows.count < limit ? rows.count : limit;
 	/* Rows are sorted: what adds nothing to the metric stands last, and is left to JSON. */
 	while (r->e->format == HT_EMIT_TEXT && shown &&

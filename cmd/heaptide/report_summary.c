@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "facts.h"
+#include "options.h"
 #include "report.h"
 #include "text.h"
 
@@ -343,7 +344,7 @@ static void rest_row(struct ht_report *r, const struct section *s)
 
 static void collect_section(struct ht_report *r, struct section *s, size_t *site_width)
 {
-	size_t limit = ht_report_limit(r, ROWS);
+	size_t limit = ht_rows_limit(ROWS);
 	if (!ht_counters_metric(&r->a->totals.c, s->metric))
 		return;
 	ht_analysis_rows(r->a, s->metric, false, &s->rows);

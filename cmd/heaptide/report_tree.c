@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "options.h"
 #include "report.h"
 #include "text.h"
 
@@ -165,8 +166,8 @@ static void show_tree(struct ht_report *r, enum ht_direction direction)
 		columns[i] = tree_columns[i];
 	columns[4].heading = ht_report_companion_heading(r->metric);
 	ht_analysis_tree(r->a, direction, r->metric, &tree);
-	struct walk w = {.r = r, .t = &tree, .limit = ht_report_limit(r, text ? 60 : SIZE_MAX)};
-	if (text && !r->limit_given)
+	struct walk w = {.r = r, .t = &tree, .limit = ht_rows_limit(text ? 60 : SIZE_MAX)};
+	if (text && !ht_rows_limit_given())
 		w.smallest = smallest_share * (double)ht_counters_metric(&tree.sum, r->metric);
 	w.shown_as = ht_xcalloc(tree.count, sizeof(*w.shown_as));
 	ht_emit_text(r->e, "%s, by %s\n\n",

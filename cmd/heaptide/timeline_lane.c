@@ -39,7 +39,7 @@ static bool says(const char *what, const char *word)
 	return false;
 }
 
-enum ht_lane_class ht_lane_class_of(const struct ht_timeline_span *s)
+static enum ht_lane_class class_of(const struct ht_timeline_span *s)
 {
 	switch (s->state) {
 	case HT_TIMELINE_RUNNING:
@@ -73,7 +73,8 @@ size_t ht_lane_column(const struct ht_timeline *t, size_t columns, uint64_t ns)
 	return i < columns ? i : columns - 1;
 }
 
-uint64_t ht_lane_time(const struct ht_timeline *t, size_t columns, size_t i)
+/* Where part i begins. */
+static uint64_t time_of(const struct ht_timeline *t, size_t columns, size_t i)
 {
 	uint64_t span = t->to_ns - t->from_ns;
 	return t->from_ns + (uint64_t)(((__uint128_t)span * i + columns - 1) / columns);
@@ -110,12 +111,12 @@ void ht_lane_states(const struct ht_timeline *t, uint32_t thread, size_t columns
 	uint64_t (*time)[HT_LANE_CLASSES] = ht_xcalloc(columns, sizeof(*time));
 	for (size_t i = first_span(t, thread); i < t->span_count && t->spans[i].thread == thread; i++) {
 		const struct ht_timeline_span *s = &t->spans[i];
-		enum ht_lane_class class = ht_lane_class_of(s);
+		enum ht_lane_class class = class_of(s);
 		size_t first = ht_lane_column(t, columns, s->begin_ns);
 		size_t last = ht_lane_column(t, columns, s->end_ns - 1);
 		for (size_t c = first; c <= last; c++) {
-			uint64_t from = c == first ? s->begin_ns : ht_lane_time(t, columns, c);
-			uint64_t to = c == last ? s->end_ns : ht_lane_time(t, columns, c + 1);
+			uint64_t from = c == first ? s->begin_ns : time_of(t, columns, c);
+			uint64_t to = c == last ? s->end_ns : time_of(t, columns, c + 1);
 			time[c][class] += to - from;
 		}
 	}

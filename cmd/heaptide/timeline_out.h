@@ -55,10 +55,8 @@ extern const struct ht_lane_look {
 	const char *colour; /* of a terminal */
 } ht_lane_looks[HT_LANE_CLASSES];
 
-enum ht_lane_class ht_lane_class_of(const struct ht_timeline_span *s);
-/* The time from t->from_ns to t->to_ns as `columns` equal parts: the part of a time, and where part i begins. */
+/* The time from t->from_ns to t->to_ns as `columns` equal parts: the part of a time. */
 size_t ht_lane_column(const struct ht_timeline *t, size_t columns, uint64_t ns);
-uint64_t ht_lane_time(const struct ht_timeline *t, size_t columns, size_t i);
 /* The class that took most of each column; of equal ones that which comes first above. */
 void ht_lane_states(const struct ht_timeline *t, uint32_t thread, size_t columns, uint8_t *classes);
 /* Allocations of each column, from its bursts. */

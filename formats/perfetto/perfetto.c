@@ -81,7 +81,8 @@ static void write_counter_track(struct ht_pf *o, size_t i)
 	ht_pf_send(o);
 }
 
-void ht_pf_write_head(struct ht_pf *o)
+/* Clocks, system, descriptors. */
+static void write_head(struct ht_pf *o)
 {
 	ht_pf_sequence(o, 0, 0); /* the clocks of the trace's first instant, whatever part of it is told */
 	write_system(o);
@@ -116,7 +117,7 @@ static bool worth_telling(const struct ht_profile_point *p, const struct ht_prof
 	return change && (p->time_ns - told->time_ns >= COUNTER_EVERY_NS || change >= size / 100);
 }
 
-void ht_pf_write_counters(struct ht_pf *o)
+static void write_counters(struct ht_pf *o)
 {
 	for (size_t i = 0; i < o->t->counter_count; i++) {
 		const struct ht_timeline_counter *c = &o->t->counters[i];
@@ -143,8 +144,8 @@ int ht_perfetto_write(const struct ht_timeline *t, size_t restart_bytes, int fd,
 	struct ht_pf o;
 	ht_timeline_order_init(&order, t);
 	ht_pf_init(&o, t, &order, restart_bytes, fd);
-	ht_pf_write_head(&o);
-	ht_pf_write_counters(&o);
+	write_head(&o);
+	write_counters(&o);
 	ht_pf_write_tasks(&o);
 	ht_pf_write_threads(&o);
 	ht_pf_write_sched(&o);

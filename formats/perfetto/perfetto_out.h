@@ -109,9 +109,7 @@ static inline uint64_t ht_pf_piece_flow(const struct ht_pf *o, size_t task, size
 void ht_pf_annotate(struct ht_pf *o, const char *name, uint64_t value);
 void ht_pf_annotate_text(struct ht_pf *o, const char *name, const char *value);
 
-/* The parts of the file, each in sequences of its own. */
-void ht_pf_write_head(struct ht_pf *o);	    /* clocks, system, descriptors */
-void ht_pf_write_counters(struct ht_pf *o);
+/* The parts of the file, behind its head, each in sequences of its own. */
 void ht_pf_write_tasks(struct ht_pf *o);    /* before threads: arrows begin here */
 void ht_pf_write_threads(struct ht_pf *o);
 void ht_pf_write_sched(struct ht_pf *o);

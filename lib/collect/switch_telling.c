@@ -104,7 +104,8 @@ static uint32_t own_tid(const struct ht_runner *r)
 	return own ? own : (uint32_t)r->tid;
 }
 
-void ht_switches_adopt(struct ht_collector *c, struct ht_runner *r)
+/* Makes a thread of the trace of it; its term has an image. */
+static void adopt(struct ht_collector *c, struct ht_runner *r)
 {
 	struct ht_guest *i = r->term->image;
 	if (c->stopped || !i || i->quiet || !i->host) /* it has not begun, or is over */
@@ -122,7 +123,7 @@ static void tell(struct ht_collector *c, struct ht_runner *r, const struct ht_he
 	if (r->thread == HT_NO_THREAD) {
 		if (ht_runner_hold(c->switches, r, h))
 			return;
-		ht_switches_adopt(c, r);
+		adopt(c, r);
 		if (r->thread == HT_NO_THREAD) {
 			r->dropped++;
 			return;
@@ -265,12 +266,12 @@ static bool settle_one(void *ctx, struct ht_runner *r)
 			ht_runner_free(s, r);
 	} else if (i) {
 		if (age >= HT_RUNNER_WAITS && (r->held_count || polled))
-			ht_switches_adopt(t->c, r);
+			adopt(t->c, r);
 		else if (r->ended && age >= HT_RUNNER_STAYS)
 			ht_runner_free(s, r);
 	} else if (age >= HT_RUNNER_WAITS && !r->ended && r->term->forked && (i = ht_guest_rouse(t->c, r->term->pid))) {
 		r->term->image = i;
-		ht_switches_adopt(t->c, r);
+		adopt(t->c, r);
 	} else if (age >= HT_RUNNER_STAYS) { /* of no image: nobody misses it */
 		ht_runner_forget(s, r, 0);
 		r->dropped = 0;
@@ -294,7 +295,7 @@ static bool close_one(void *ctx, struct ht_runner *r)
 	if (r->term->image != t->image)
 		return true;
 	if (r->thread == HT_NO_THREAD && r->held_count)
-		ht_switches_adopt(t->c, r);
+		adopt(t->c, r);
 	if (r->thread != HT_NO_THREAD) {
 		tell_held(t->c, r, false);
 		ht_switches_stat(t->c, r);

@@ -101,8 +101,6 @@ void ht_switches_take(struct ht_collector *c, const struct ht_perf_record *p);
 void ht_switches_lose(struct ht_collector *c, uint64_t n);
 /* It is this thread of the trace: tells what it held. May free it, if it has ended. */
 void ht_switches_bind(struct ht_collector *c, struct ht_runner *r, uint32_t thread);
-/* Makes a thread of the trace of it; its term has an image. */
-void ht_switches_adopt(struct ht_collector *c, struct ht_runner *r);
 /* From time to time: binds what waited long enough, forgets what nobody wants. */
 void ht_switches_settle(struct ht_collector *c, uint64_t now);
 

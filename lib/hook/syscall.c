@@ -9,7 +9,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-static __attribute__((noinline)) long restricts(long number, long a, long b, long c, long d, long e, long f)
+#pragma GCC visibility push(hidden)
+/* The kernel's six arguments; the last lies on the stack, or nothing of the kind does. */
+long ht_syscall_restricts(long number, long a, long b, long c, long d, long e, long f);
+long ht_syscall_restricts(long number, long a, long b, long c, long d, long e, long f)
 {
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
@@ -22,11 +25,20 @@ static __attribute__((noinline)) long restricts(long number, long a, long b, lon
 		ht_seccomp_ahead(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &from);
 	return ht_real.syscall(number, a, b, c, d, e, f);
 }
+#pragma GCC visibility pop
 
-HT_EXPORT long syscall(long number, long a, long b, long c, long d, long e, long f);
-HT_EXPORT long syscall(long number, long a, long b, long c, long d, long e, long f)
+/* By hand, since compilers write the argument on the stack anew to jump with it: where there is none, that is a variable of
+ * the caller's, which other threads may write at the same time. */
+HT_EXPORT __attribute__((naked)) long syscall(long number, ...);
+HT_EXPORT __attribute__((naked)) long syscall(long number __attribute__((unused)), ...)
 {
-	if (HT_UNLIKELY(number == SYS_prctl || number == SYS_seccomp || !ht_real_ready))
-		return restricts(number, a, b, c, d, e, f);
-	return ht_real.syscall(number, a, b, c, d, e, f);
+	__asm__("cmpq %0, %%rdi\n\t"
+		"je ht_syscall_restricts\n\t"
+		"cmpq %1, %%rdi\n\t"
+		"je ht_syscall_restricts\n\t"
+		"cmpb $0, ht_real_ready(%%rip)\n\t"
+		"je ht_syscall_restricts\n\t"
+		"jmp *ht_real+%c2(%%rip)"
+		:
+		: "i"(SYS_prctl), "i"(SYS_seccomp), "i"(offsetof(struct ht_real, syscall)));
 }

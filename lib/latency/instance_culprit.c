@@ -22,7 +22,8 @@ static bool has_object(unsigned kind)
 	return kind >= HT_WAIT_MUTEX && kind <= HT_WAIT_ONCE;
 }
 
-size_t ht_first_wait_after(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t from)
+/* The index of the first wait of t that ends behind `from`; t->first_wait + t->wait_count: none. */
+static size_t first_wait_after(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t from)
 {
 	size_t low = t->first_wait, end = t->first_wait + t->wait_count, high = end;
 	while (low < high) {
@@ -61,7 +62,7 @@ static void collect(struct overlaps *o, const struct ht_latency *l, const struct
 	const struct ht_latency_thread *t = ht_latency_thread(l, p->thread);
 	if (!t)
 		return;
-	for (size_t i = ht_first_wait_after(l, t, p->begin_ns); i < t->first_wait + t->wait_count; i++) {
+	for (size_t i = first_wait_after(l, t, p->begin_ns); i < t->first_wait + t->wait_count; i++) {
 		const struct ht_wait *w = &l->waits[i].w;
 		if (w->begin_ns >= p->end_ns)
 			break;

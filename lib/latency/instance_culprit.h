@@ -9,7 +9,4 @@
 void ht_instance_culprit(const struct ht_latency *l, const struct ht_instances *in, const uint32_t *members,
 			 size_t count, unsigned part, struct ht_culprit *out);
 
-/* The index of the first wait of t that ends behind `from`; t->first_wait + t->wait_count: none. */
-size_t ht_first_wait_after(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t from);
-
 #endif

@@ -10,7 +10,8 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-uint64_t ht_quantile(const uint64_t *sorted, size_t n, double share)
+/* Of sorted values, 0 < share <= 1; 0 without any. */
+static uint64_t quantile(const uint64_t *sorted, size_t n, double share)
 {
 	if (!n)
 		return 0;
@@ -28,10 +29,10 @@ void ht_quantiles_of(struct ht_quantiles *q, uint64_t *values, size_t n)
 	qsort(values, n, sizeof(*values), by_value);
 	for (size_t i = 0; i < n; i++)
 		q->sum += values[i];
-	q->p50 = ht_quantile(values, n, 0.5);
-	q->p90 = ht_quantile(values, n, 0.9);
-	q->p99 = ht_quantile(values, n, 0.99);
-	q->p999 = ht_quantile(values, n, 0.999);
+	q->p50 = quantile(values, n, 0.5);
+	q->p90 = quantile(values, n, 0.9);
+	q->p99 = quantile(values, n, 0.99);
+	q->p999 = quantile(values, n, 0.999);
 	q->max = values[n - 1];
 }
 

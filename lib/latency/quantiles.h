@@ -14,8 +14,6 @@ struct ht_quantiles {
 };
 /* Sorts values in place. */
 void ht_quantiles_of(struct ht_quantiles *q, uint64_t *values, size_t n);
-/* Of sorted values, 0 < share <= 1; 0 without any. */
-uint64_t ht_quantile(const uint64_t *sorted, size_t n, double share);
 
 /* Bucket 0 holds 0 and 1; bucket k the values v with bound(k) <= v < bound(k + 1), where bound(k) is 10^(k/10),
  * rounded up. */

@@ -39,7 +39,8 @@ const struct ht_frame *ht_wait_callsite(const struct ht_stacks *s, uint32_t node
 	return frames[0];
 }
 
-bool ht_wait_moves_bytes(unsigned call)
+/* Did the call move the bytes that detail says? */
+static bool moves_bytes(unsigned call)
 {
 	return (call >= HT_CALL_READ && call <= HT_CALL_SENDMSG) || call == HT_CALL_SENDFILE;
 }
@@ -90,7 +91,7 @@ static void add_wait(struct making *m, const struct ht_waited *w, uint32_t row, 
 	struct ht_wait_site *s = &m->out->items[row];
 	s->count++;
 	s->wait_ns += ns;
-	s->bytes += ht_wait_moves_bytes(w->w.call) ? w->w.detail : 0;
+	s->bytes += moves_bytes(w->w.call) ? w->w.detail : 0;
 	s->timeouts += w->w.outcome == HT_OUTCOME_TIMEOUT;
 	s->failed += w->w.outcome == HT_OUTCOME_FAILED;
 	s->wakers_unknown += !w->wake;

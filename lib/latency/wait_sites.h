@@ -48,7 +48,5 @@ static inline uint64_t ht_wait_ns(const struct ht_latency *l, const struct ht_wa
 		 end = w->end_ns < l->to_ns ? w->end_ns : l->to_ns;
 	return end > begin ? end - begin : 0;
 }
-/* Did the call move the bytes that detail says? */
-bool ht_wait_moves_bytes(unsigned call);
 
 #endif

@@ -5,20 +5,11 @@
 #include "fuzz_trace_walk.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "lock_use.h"
 #include "stacks.h"
 #include "wait_sites.h"
 #include "wake_ups.h"
-
-int fuzz_trace_memory(void)
-{
-	int fd = memfd_create("trace", MFD_CLOEXEC);
-	if (fd < 0)
-		abort();
-	return fd;
-}
 
 static void must(bool true_for_all)
 {
@@ -107,10 +98,7 @@ void fuzz_trace_walk(const uint8_t *data, size_t size)
 {
 	struct ht_trace *t;
 	struct ht_diag d = {0};
-	int fd = fuzz_trace_memory();
-	if (ht_write_all(fd, data, size))
-		abort();
-	if (ht_trace_open_fd(&t, fd, "fuzz.tide", &d))
+	if (fuzz_trace_open(&t, data, size, &d))
 		return;
 	read_part(t, 0, UINT64_MAX);
 	read_part(t, 3000, 9000);

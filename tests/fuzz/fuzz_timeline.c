@@ -8,21 +8,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "chrome.h"
 #include "perfetto.h"
 #include "timeline_build.h"
 #include "timeline_shape.h"
-
-int fuzz_trace_memory(void)
-{
-	int fd = memfd_create("trace", MFD_CLOEXEC);
-	if (fd < 0)
-		abort();
-	return fd;
-}
 
 static void build(struct ht_trace *t, uint64_t from, uint64_t to, const char *task)
 {
@@ -50,10 +41,7 @@ void fuzz_trace_walk(const uint8_t *data, size_t size)
 {
 	struct ht_trace *t;
 	struct ht_diag d = {0};
-	int fd = fuzz_trace_memory();
-	if (ht_write_all(fd, data, size))
-		abort();
-	if (ht_trace_open_fd(&t, fd, "fuzz.tide", &d))
+	if (fuzz_trace_open(&t, data, size, &d))
 		return;
 	build(t, 0, UINT64_MAX, NULL);
 	build(t, 3000, 9000, NULL);

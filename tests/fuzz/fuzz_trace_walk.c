@@ -3,20 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define MUST(x)          \
 	do {             \
 		if (!(x)) \
 			abort(); \
 	} while (0)
-
-int fuzz_trace_memory(void)
-{
-	int fd = memfd_create("trace", MFD_CLOEXEC);
-	MUST(fd >= 0);
-	return fd;
-}
 
 static void dictionaries(const struct ht_trace *t)
 {
@@ -155,9 +147,7 @@ void fuzz_trace_walk(const uint8_t *data, size_t size)
 	struct ht_trace *t;
 	struct ht_diag d = {0};
 	uint64_t violations;
-	int fd = fuzz_trace_memory();
-	MUST(!ht_write_all(fd, data, size));
-	int err = ht_trace_open_fd(&t, fd, "fuzz.tide", &d);
+	int err = fuzz_trace_open(&t, data, size, &d);
 	if (err) {
 		MUST(!t && d.text[0] && (err == HT_ERR_NOT_A_TRACE || err == HT_ERR_VERSION));
 		return;
