@@ -23,8 +23,7 @@ static const char *const by_names[] = {"site", "code", NULL};
 
 static struct {
 	int view;
-	bool limit_given, by_given;
-	uint64_t limit;
+	bool by_given;
 } settings;
 
 static const struct ht_option options[] = {
@@ -43,17 +42,10 @@ static const struct ht_option options[] = {
      .argument = "WHAT",
      .help = "faults: by the site that allocated the memory, or by the code that touched it",
      .fallback = "site"},
-    {.name = "limit",
-     .letter = 'n',
-     .kind = HT_OPTION_NUMBER,
-     .value = &settings.limit,
-     .given = &settings.limit_given,
-     .argument = "N",
-     .help = "rows shown; 0: all; the default depends on the view, JSON and CSV have all"},
     {0},
 };
-static const struct ht_option *const tables[] = {options, ht_result_options, ht_range_options, ht_filter_options,
-						 ht_symbol_options, NULL};
+static const struct ht_option *const tables[] = {options,	       ht_rows_options,	  ht_result_options, ht_range_options,
+						 ht_filter_options, ht_symbol_options, NULL};
 
 /* What one run of the command has. */
 static struct {
@@ -143,7 +135,7 @@ static void say_head(struct ht_emitter *e, const struct ht_latency *l, unsigned 
 
 void ht_latency_nothing(const struct ht_latency_show *x, const char *what, const char *needs)
 {
-	ht_emit_text(x->e, "%s; recorded with `heaptide record --events=+%s` a trace shows them\n", what, needs);
+	ht_emit_text(x->e, "%s (record with --events=+%s)\n", what, needs);
 }
 
 /* Has the trace nothing that the view could show? */
@@ -180,11 +172,10 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 		return ht_fail(d, run_of.code, "%s: %s", path, run_of.d.text);
 	int code = ht_result_open(&result, "heaptide.latency/1", path, d);
 	if (!code) {
-		size_t otherwise = result.e.format == HT_EMIT_TEXT ? view->rows : SIZE_MAX;
 		unsigned cpus = x->l ? count_cpus(x->l) : 0;
 		x->e = &result.e;
 		x->path = path;
-		x->limit = !settings.limit_given ? otherwise : settings.limit ? (size_t)settings.limit : SIZE_MAX;
+		x->limit = ht_rows_limit(result.e.format == HT_EMIT_TEXT ? view->rows : SIZE_MAX);
 		emit_head(&result.e, x, cpus);
 		if (x->l && !lacks(view, x))
 			say_head(&result.e, x->l, cpus);

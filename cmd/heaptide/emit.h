@@ -140,9 +140,10 @@ static inline struct ht_value ht_objects(const struct ht_emit_field *fields, siz
 	return (struct ht_value){.kind = HT_VALUE_OBJECTS, .fields = fields, .count = count, .width = width};
 }
 
-/* How a value reads in text: appended, clean. */
+/* emit_value.c: how a value reads in text, JSON and CSV: appended, clean. */
 void ht_value_text(struct ht_buf *out, const struct ht_value *v);
 void ht_value_json(struct ht_buf *out, const struct ht_value *v);
+void ht_value_csv(struct ht_buf *out, const struct ht_value *v);
 
 enum ht_column_flag {
 	HT_COLUMN_LEFT = 1, /* aligned left; numbers stand right */

@@ -5,6 +5,7 @@
 #define HT_ESCAPE_COMMAND_H
 
 #include "emit.h"
+#include "frame_cells.h"
 #include "growth.h"
 #include "pools.h"
 #include "verdict.h"
@@ -40,24 +41,13 @@ uint32_t *ht_escape_order(const struct ht_escape *x, size_t *count);
 /* Of every row; heap. */
 struct ht_escape_sizes *ht_escape_sizes(const struct ht_escape *x);
 
-/* function, file, line, module, address, unresolved: what JSON and CSV say of a callsite. */
-#define HT_ESCAPE_SITE_COLUMNS                                                                                         \
-	{.key = "function", .flags = HT_COLUMN_DATA_ONLY}, {.key = "file", .flags = HT_COLUMN_DATA_ONLY},              \
-		{.key = "line", .flags = HT_COLUMN_DATA_ONLY}, {.key = "module", .flags = HT_COLUMN_DATA_ONLY},        \
-		{.key = "inlined", .flags = HT_COLUMN_DATA_ONLY}, {.key = "address", .flags = HT_COLUMN_DATA_ONLY},    \
-	{                                                                                                              \
-		.key = "unresolved", .flags = HT_COLUMN_DATA_ONLY                                                      \
-	}
-void ht_escape_site_cells(struct ht_emitter *e, const struct ht_frame *f);
-/* The same, and in front of it what text says of a callsite in a table. */
+/* What text says of a callsite in a table, and what data does. */
 #define HT_ESCAPE_NAME_COLUMNS                                                                                         \
 	{.key = "name", .heading = "function", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_FLEX},        \
 		{.key = "site", .heading = "site", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_KEEP_END,  \
 		 .widest = 22},                                                                                        \
-		HT_ESCAPE_SITE_COLUMNS
+		HT_FRAME_COLUMNS
 void ht_escape_name_cells(struct ht_emitter *e, const struct ht_frame *f);
-/* Deterministic order of callsites with equal numbers. */
-int ht_escape_frame_order(const struct ht_frame *a, const struct ht_frame *b);
 
 /* --- escape_lines.c ------------------------------------------------------------------------ */
 

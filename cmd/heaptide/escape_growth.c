@@ -18,7 +18,7 @@ static int by_value(const void *a, const void *b)
 	const struct ranked *x = a, *y = b;
 	if (x->value != y->value)
 		return x->value > y->value ? -1 : 1;
-	return ht_escape_frame_order(x->frame, y->frame);
+	return ht_frame_order(x->frame, y->frame);
 }
 
 /* --- growth ------------------------------------------------------------------------------- */

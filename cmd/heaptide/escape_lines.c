@@ -158,7 +158,7 @@ static void data_row(const struct ht_escape *x, uint32_t index)
 	const struct ht_verdict_of *v = &r->main;
 	char *starter = v->kind == HT_TO_THREAD ? starter_name(x, v->starter) : NULL, *call = ht_escape_call(x, row);
 	bool up = v->kind == HT_TO_CALLER || v->kind == HT_UPWARD || v->kind == HT_STAYS;
-	ht_escape_site_cells(x->e, row->frame);
+	ht_frame_cells(x->e, row->frame);
 	ht_emit_cell(x->e, ht_string(call));
 	ht_emit_cell(x->e, ht_number(sizes->min));
 	ht_emit_cell(x->e, ht_number(sizes->median));
@@ -189,7 +189,7 @@ static void data_row(const struct ht_escape *x, uint32_t index)
 void ht_escape_data(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count)
 {
 	static const struct ht_column columns[] = {
-	    HT_ESCAPE_SITE_COLUMNS,
+	    HT_FRAME_COLUMNS,
 	    {.key = "call"},
 	    {.key = "size.min"},
 	    {.key = "size.median"},

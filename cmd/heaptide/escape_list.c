@@ -17,7 +17,7 @@ static const struct ht_escape_row *ordered; /* qsort has no context */
 
 static int by_line(const void *a, const void *b)
 {
-	return ht_escape_frame_order(ordered[*(const uint32_t *)a].frame, ordered[*(const uint32_t *)b].frame);
+	return ht_frame_order(ordered[*(const uint32_t *)a].frame, ordered[*(const uint32_t *)b].frame);
 }
 
 static uint32_t *choose(const struct ht_escape *x, const regex_t *re, size_t *count)

@@ -69,17 +69,6 @@ char *ht_escape_call(const struct ht_escape *x, const struct ht_escape_row *row)
 
 /* --- order -------------------------------------------------------------------------------- */
 
-int ht_escape_frame_order(const struct ht_frame *a, const struct ht_frame *b)
-{
-	int order = ht_text_order(a->function, b->function);
-	order = order ? order : ht_text_order(a->file, b->file);
-	if (order)
-		return order;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	return (a->address > b->address) - (a->address < b->address);
-}
-
 static const struct ht_escape_row *ordered; /* qsort has no context */
 
 static int by_blocks(const void *a, const void *b)
@@ -87,7 +76,7 @@ static int by_blocks(const void *a, const void *b)
 	const struct ht_escape_row *x = &ordered[*(const uint32_t *)a], *y = &ordered[*(const uint32_t *)b];
 	if (x->allocs != y->allocs)
 		return x->allocs > y->allocs ? -1 : 1;
-	return ht_escape_frame_order(x->frame, y->frame);
+	return ht_frame_order(x->frame, y->frame);
 }
 
 uint32_t *ht_escape_order(const struct ht_escape *x, size_t *count)
@@ -137,23 +126,12 @@ struct ht_escape_sizes *ht_escape_sizes(const struct ht_escape *x)
 	return out;
 }
 
-void ht_escape_site_cells(struct ht_emitter *e, const struct ht_frame *f)
-{
-	ht_emit_cell(e, ht_string(f->function));
-	ht_emit_cell(e, ht_string(f->file));
-	ht_emit_cell(e, f->line ? ht_number(f->line) : ht_null());
-	ht_emit_cell(e, ht_string(f->module && *f->module ? f->module : NULL));
-	ht_emit_cell(e, ht_bool(f->inlined));
-	ht_emit_cell(e, f->function ? ht_omit() : ht_hex(f->address));
-	ht_emit_cell(e, f->function ? ht_omit() : ht_string(f->reason));
-}
-
 void ht_escape_name_cells(struct ht_emitter *e, const struct ht_frame *f)
 {
 	char *function = ht_escape_function(f), *site = ht_escape_site(f);
 	ht_emit_cell(e, ht_string(function));
 	ht_emit_cell(e, ht_string(site));
-	ht_escape_site_cells(e, f);
+	ht_frame_cells(e, f);
 	free(function);
 	free(site);
 }

@@ -47,7 +47,7 @@ static int by_waste(const void *a, const void *b)
 	const struct waste *x = a, *y = b;
 	if (x->wasted != y->wasted)
 		return x->wasted > y->wasted ? -1 : 1;
-	return ht_escape_frame_order(x->frame, y->frame);
+	return ht_frame_order(x->frame, y->frame);
 }
 
 /* Rows with blocks first, by what they waste. */

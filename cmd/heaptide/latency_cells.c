@@ -76,13 +76,7 @@ void ht_latency_site_cells(const struct ht_latency_show *x, uint32_t node)
 	char *chain = text ? ht_latency_chain(x, node, 3) : NULL, *site = text ? ht_latency_site(x, node) : NULL;
 	ht_emit_cell(e, ht_string(chain));
 	ht_emit_cell(e, ht_string(site));
-	ht_emit_cell(e, ht_string(f->function));
-	ht_emit_cell(e, ht_string(f->file));
-	ht_emit_cell(e, f->line ? ht_number(f->line) : ht_null());
-	ht_emit_cell(e, ht_string(f->module && *f->module ? f->module : NULL));
-	ht_emit_cell(e, ht_bool(f->inlined));
-	ht_emit_cell(e, f->function ? ht_omit() : ht_hex(f->address));
-	ht_emit_cell(e, f->function ? ht_omit() : ht_string(f->reason));
+	ht_frame_cells(e, f);
 	ht_emit_cell(e, text ? ht_omit() : ht_latency_stack(x, node));
 	free(chain);
 	free(site);

@@ -127,7 +127,7 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	ht_emit_table_end(x->e, l->thread_count - shown);
 	if (!l->switch_count)
 		ht_latency_nothing(
-		    x, "this trace holds no context switches: when threads were ready is known from waits alone",
+		    x, "no context switches: when threads were ready only waits tell",
 		    "sched");
 	else
 		ht_emit_text(

@@ -17,13 +17,7 @@ void ht_latency_alloc_cells(const struct ht_latency_show *x, const struct ht_fra
 	char *site = !text ? NULL : f ? ht_report_site(f->file, f->line, f->module) : ht_xstrdup("");
 	ht_emit_cell(e, ht_string(chain));
 	ht_emit_cell(e, ht_string(site));
-	ht_emit_cell(e, ht_string(f ? f->function : NULL));
-	ht_emit_cell(e, ht_string(f ? f->file : NULL));
-	ht_emit_cell(e, f && f->line ? ht_number(f->line) : ht_null());
-	ht_emit_cell(e, ht_string(f && f->module && *f->module ? f->module : NULL));
-	ht_emit_cell(e, f ? ht_bool(f->inlined) : ht_null());
-	ht_emit_cell(e, !f || f->function ? ht_omit() : ht_hex(f->address));
-	ht_emit_cell(e, !f || f->function ? ht_omit() : ht_string(f->reason));
+	ht_frame_cells(e, f);
 	ht_emit_cell(e, text || !f ? ht_omit() : ht_latency_stack(x, node));
 	free(chain);
 	free(site);

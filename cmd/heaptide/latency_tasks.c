@@ -278,7 +278,7 @@ static int show(struct ht_latency_show *x, enum ht_instances_of what)
 		rows(&w, shown);
 	if (x->e->format == HT_EMIT_TEXT) {
 		ht_tasks_say(&w, shown);
-	} else {
+	} else if (x->e->format == HT_EMIT_JSON) {
 		slowest(&w, shown);
 		differences(&w, shown);
 	}

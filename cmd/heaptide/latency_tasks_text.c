@@ -210,7 +210,7 @@ static char *picture(const struct ht_tasks_histogram *h)
 static void say_group(const struct ht_tasks_told *w, const struct ht_instance_group *g)
 {
 	struct ht_tasks_histogram h;
-	char *name = clean(g->name), *went = parts_text(&g->parts);
+	char *whole = clean(g->name), *name = ht_text_fit(whole, SCREEN, false), *went = parts_text(&g->parts);
 	ht_tasks_histogram(g, &h);
 	char *shape = picture(&h);
 	ht_emit_text(w->x->e, "\n%s%s%s\n", ht_text_bold(), name, ht_text_plain());
@@ -226,6 +226,7 @@ static void say_group(const struct ht_tasks_told *w, const struct ht_instance_gr
 	say_differences(w, g);
 	free(shape);
 	free(name);
+	free(whole);
 	free(went);
 }
 
@@ -237,8 +238,7 @@ void ht_tasks_say(const struct ht_tasks_told *w, size_t shown)
 		return;
 	}
 	if (!x->l)
-		ht_emit_text(x->e, "\nwhat their time went for is not known: the recording has no waits and no switches "
-				   "(record --events=+sync,+io,+sched)\n");
+		ht_emit_text(x->e, "\nwhat their time went for is not known (record with --events=+sync,+io,+sched)\n");
 	for (size_t i = 0; i < shown && i < NAMES_IN_TEXT; i++)
 		say_group(w, &w->groups->items[i]);
 }

@@ -13,8 +13,8 @@
 #include "text.h"
 #include "wait_sites.h"
 
-/* Kinds of blocking that get a column of their own in text; what is left is one more. */
-enum { OWN_PARTS = 4, ROWS = 24 };
+/* Kinds of blocking that get a column of their own in text, and what columns take. */
+enum { OWN_PARTS = 4, ROWS = 24, SCREEN = 100, NAME_WIDTH = 20, FIXED_WIDTH = 38, PART_WIDTH = 9 };
 
 struct sum {
 	struct ht_breakdown b;
@@ -214,7 +214,7 @@ static struct group *make_groups(const struct ht_latency *l, size_t *count)
 struct layout {
 	unsigned own[OWN_PARTS]; /* parts with a column, in the order of the contract */
 	unsigned own_count;
-	bool rest, allocator;
+	bool rest, allocator, unknown;
 	struct ht_column columns[OWN_PARTS + 10];
 };
 
@@ -224,11 +224,18 @@ static bool occurs(uint64_t ns)
 	return ns >= 1000;
 }
 
-/* The parts that have most time get a column. */
-static void choose_parts(struct layout *y, const struct sum *all)
+/* The parts that have most time get a column; what is left of them is one more. */
+static void choose_parts(struct layout *y, const struct sum *all, size_t name_width)
 {
 	bool own[HT_BLOCKED_PARTS] = {false};
-	for (unsigned n = 0; n < OWN_PARTS; n++) {
+	unsigned occurring = 0;
+	for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++)
+		occurring += occurs(all->parts[p]);
+	y->allocator = occurs(all->b.allocator_ns);
+	y->unknown = occurs(all->b.unknown_ns);
+	unsigned room = (unsigned)(SCREEN - FIXED_WIDTH - name_width) / PART_WIDTH - y->allocator - y->unknown;
+	room -= occurring > room || occurring > OWN_PARTS;
+	for (unsigned n = 0; n < OWN_PARTS && n < room; n++) {
 		unsigned best = HT_BLOCKED_PARTS;
 		for (unsigned p = 0; p < HT_BLOCKED_PARTS; p++)
 			if (!own[p] && occurs(all->parts[p]) && (best == HT_BLOCKED_PARTS || all->parts[p] > all->parts[best]))
@@ -242,24 +249,24 @@ static void choose_parts(struct layout *y, const struct sum *all)
 		else
 			y->rest |= occurs(all->parts[p]);
 	}
-	y->allocator = occurs(all->b.allocator_ns);
 }
 
 static void make_columns(struct layout *y)
 {
 	size_t n = 0;
 	y->columns[n++] =
-	    (struct ht_column){.key = "thread", .heading = "thread", .flags = HT_COLUMN_LEFT, .widest = 20};
+	    (struct ht_column){.key = "thread", .heading = "thread", .flags = HT_COLUMN_LEFT, .widest = NAME_WIDTH};
 	y->columns[n++] = (struct ht_column){.key = "total", .heading = "total"};
 	y->columns[n++] = (struct ht_column){.key = "running", .heading = "running"};
 	y->columns[n++] = (struct ht_column){.key = "runnable", .heading = "runnable"};
 	for (unsigned i = 0; i < y->own_count; i++)
 		y->columns[n++] = (struct ht_column){.key = "part", .heading = ht_blocked_part_names[y->own[i]]};
 	if (y->rest)
-		y->columns[n++] = (struct ht_column){.key = "rest", .heading = "blocked"};
+		y->columns[n++] = (struct ht_column){.key = "rest", .heading = "rest"};
 	if (y->allocator)
 		y->columns[n++] = (struct ht_column){.key = "allocator", .heading = "alloc"};
-	y->columns[n++] = (struct ht_column){.key = "unknown", .heading = "unknown"};
+	if (y->unknown)
+		y->columns[n++] = (struct ht_column){.key = "unknown", .heading = "unknown"};
 	y->columns[n++] = (struct ht_column){.key = "switches", .heading = "switches"};
 	y->columns[n] = (struct ht_column){.key = NULL};
 }
@@ -269,11 +276,28 @@ static struct ht_value some_ns(uint64_t ns)
 	return occurs(ns) ? ht_ns(ns) : ht_null();
 }
 
+static char *group_name(const struct ht_latency *l, const struct group *g)
+{
+	return g->threads > 1 ? ht_xasprintf("%s ×%zu", g->pattern, g->threads)
+			      : ht_xstrdup(ht_latency_thread_name(l, g->first->id));
+}
+
+static size_t name_width(const struct ht_latency *l, const struct group *groups, size_t count)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < count && most < NAME_WIDTH; i++) {
+		char *name = group_name(l, &groups[i]);
+		size_t width = ht_text_width(name);
+		most = width > most ? width : most;
+		free(name);
+	}
+	return most < NAME_WIDTH ? most : NAME_WIDTH;
+}
+
 static void text_row(struct ht_emitter *e, const struct layout *y, const struct ht_latency *l, const struct group *g)
 {
 	uint64_t rest = 0;
-	char *name = g->threads > 1 ? ht_xasprintf("%s ×%zu", g->pattern, g->threads)
-				    : ht_xstrdup(ht_latency_thread_name(l, g->first->id));
+	char *name = group_name(l, g);
 	ht_emit_cell(e, ht_string(name));
 	ht_emit_cell(e, ht_ns(g->sum.b.total_ns));
 	ht_emit_cell(e, some_ns(g->sum.b.running_ns));
@@ -288,7 +312,8 @@ static void text_row(struct ht_emitter *e, const struct layout *y, const struct 
 		ht_emit_cell(e, some_ns(rest));
 	if (y->allocator)
 		ht_emit_cell(e, some_ns(g->sum.b.allocator_ns));
-	ht_emit_cell(e, some_ns(g->sum.b.unknown_ns));
+	if (y->unknown)
+		ht_emit_cell(e, some_ns(g->sum.b.unknown_ns));
 	ht_emit_cell(e, g->first->switched ? ht_count(g->sum.voluntary + g->sum.involuntary) : ht_null());
 	ht_emit_row(e);
 	free(name);
@@ -335,8 +360,12 @@ static void say_holder(const struct ht_latency_show *x, const struct ht_share *w
 		char *chain = ht_latency_chain(x, node, 2), *site = ht_latency_site(x, node);
 		struct ht_buf name = {0};
 		ht_text_clean(&name, ht_latency_thread_name(l, ht_shares_most(&threads, 0, 0)));
-		ht_emit_text(x->e, ";\n       mostly let go by %.*s in %s (%s)", (int)name.len, (char *)name.data,
-			     chain, site);
+		ht_buf_byte(&name, '\0');
+		char *line = ht_xasprintf("       mostly let go by %s in %s (%s)", (char *)name.data, chain, site);
+		char *fit = ht_text_fit(line, SCREEN, false);
+		ht_emit_text(x->e, ";\n%s", fit);
+		free(fit);
+		free(line);
 		ht_buf_release(&name);
 		free(chain);
 		free(site);
@@ -393,9 +422,9 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	struct group *g = make_groups(x->l, &count);
 	for (size_t i = 0; i < x->l->thread_count; i++)
 		add_thread(x->l, &x->l->threads[i], &all);
-	choose_parts(&y, &all);
-	make_columns(&y);
 	size_t shown = count < x->limit ? count : x->limit;
+	choose_parts(&y, &all, name_width(x->l, g, shown));
+	make_columns(&y);
 	ht_emit_table(x->e, "rows", y.columns);
 	for (size_t i = 0; i < shown; i++)
 		text_row(x->e, &y, x->l, &g[i]);

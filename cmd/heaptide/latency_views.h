@@ -7,6 +7,7 @@
 
 #include "analyze.h"
 #include "emit.h"
+#include "frame_cells.h"
 #include "latency.h"
 #include "pass.h"
 
@@ -49,10 +50,7 @@ void ht_latency_nothing(const struct ht_latency_show *x, const char *what, const
 	{.key = "name", .heading = "where", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_FLEX},           \
 		{.key = "site", .heading = "site", .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_LEFT | HT_COLUMN_KEEP_END, \
 		 .widest = 22},                                                                                        \
-		{.key = "function", .flags = HT_COLUMN_DATA_ONLY}, {.key = "file", .flags = HT_COLUMN_DATA_ONLY},      \
-		{.key = "line", .flags = HT_COLUMN_DATA_ONLY}, {.key = "module", .flags = HT_COLUMN_DATA_ONLY},        \
-		{.key = "inlined", .flags = HT_COLUMN_DATA_ONLY}, {.key = "address", .flags = HT_COLUMN_DATA_ONLY},    \
-		{.key = "unresolved", .flags = HT_COLUMN_DATA_ONLY},                                                   \
+		HT_FRAME_COLUMNS,                                                                                      \
 	{                                                                                                              \
 		.key = "stack", .flags = HT_COLUMN_DATA_ONLY                                                           \
 	}

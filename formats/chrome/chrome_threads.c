@@ -10,12 +10,12 @@
 
 #include <stdlib.h>
 
-enum { HOST_NS = 1000, SLOW_NS = 100000, ENDS = 256 };
+enum { HOST_NS = 1000, SLOW_NS = 100000 };
 
-/* Ends of arrows at the present instant of a walk, for which there is no slice yet. */
+/* Ends of arrows at the present instant of a walk, for which there is no slice yet: as many as a barrier has waiters. */
 struct ends {
-	struct ht_timeline_step steps[ENDS];
-	size_t count;
+	struct ht_timeline_step *steps; /* heap */
+	size_t count, cap;
 };
 
 /* Innermost first; of slow events alone, as text takes room. */
@@ -122,6 +122,10 @@ static void write_step(struct ht_chrome *c, const struct ht_timeline_step *s, st
 		if (s->end_ns > s->time_ns)
 			write_ends(c, e);
 	} else if (s->kind != HT_TIMELINE_END && ht_timeline_arrival(&c->t->arrows[s->item]) < c->cut_ns) {
+		if (e->count == e->cap) {
+			e->cap = e->cap ? 2 * e->cap : 64;
+			e->steps = ht_xrealloc(e->steps, e->cap, sizeof(*e->steps));
+		}
 		e->steps[e->count++] = *s;
 	}
 }
@@ -130,16 +134,15 @@ static void write_thread(struct ht_chrome *c, const struct ht_timeline_order *or
 {
 	struct ht_timeline_walk w;
 	struct ht_timeline_step s;
-	struct ends e = {.count = 0};
+	struct ends e = {.steps = NULL};
 	ht_timeline_walk_init(&w, order, thread);
 	while (ht_timeline_peek(&w) < c->cut_ns && ht_timeline_next(&w, &s)) {
 		write_step(c, &s, &e);
 		uint64_t next_ns = ht_timeline_peek(&w);
 		if (next_ns > s.time_ns)
 			write_host(c, &e, next_ns);
-		else if (e.count == ENDS)
-			write_host(c, &e, s.time_ns + 1); /* so many at one instant: it holds the next ones, too */
 	}
+	free(e.steps);
 	ht_timeline_walk_release(&w);
 }
 

@@ -219,3 +219,15 @@ const struct ht_symbol_quality *ht_stacks_quality(const struct ht_stacks *s)
 {
 	return &s->quality;
 }
+
+int ht_frame_order(const struct ht_frame *a, const struct ht_frame *b)
+{
+	int order = ht_text_order(a->function, b->function);
+	order = order ? order : ht_text_order(a->file, b->file);
+	if (order)
+		return order;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	order = ht_text_order(a->module, b->module);
+	return order ? order : (a->address > b->address) - (a->address < b->address);
+}

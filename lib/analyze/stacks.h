@@ -90,5 +90,7 @@ static inline int ht_text_order(const char *a, const char *b)
 		return (a == NULL) - (b == NULL);
 	return strcmp(a, b);
 }
+/* By function, file, line, module, address. */
+int ht_frame_order(const struct ht_frame *a, const struct ht_frame *b);
 
 #endif

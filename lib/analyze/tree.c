@@ -71,13 +71,8 @@ static int compare_nodes(const void *pa, const void *pb, void *ctx)
 	uint64_t vb = ht_counters_metric(&b->total, build->metric);
 	if (va != vb)
 		return va > vb ? -1 : 1;
-	if ((order = ht_text_order(a->frame->function, b->frame->function)) ||
-	    (order = ht_text_order(a->frame->file, b->frame->file)))
+	if ((order = ht_frame_order(a->frame, b->frame)))
 		return order;
-	if (a->frame->line != b->frame->line)
-		return a->frame->line < b->frame->line ? -1 : 1;
-	if (a->frame->address != b->frame->address)
-		return a->frame->address < b->frame->address ? -1 : 1;
 	return a < b ? -1 : a > b;
 }
 

@@ -92,6 +92,7 @@
 	X(int, dup3, (int, int, int))                                                              \
 	X(int, pipe, (int *))                                                                      \
 	X(int, pipe2, (int *, int))                                                                \
+	X(int, eventfd, (unsigned, int))                                                           \
 	X(int, fsync, (int))                                                                       \
 	X(int, fdatasync, (int))                                                                   \
 	X(int, flock, (int, int))                                                                  \

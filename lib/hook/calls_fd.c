@@ -113,6 +113,15 @@ HT_HOOK(int, pipe2, (int *ends, int flags), (ends, flags))
 	return r;
 }
 
+/* The number may be of a file that stdio has closed: behind our back. */
+HT_HOOK(int, eventfd, (unsigned count, int flags), (count, flags))
+{
+	ht_call_ready();
+	int fd = ht_real.eventfd(count, flags);
+	ht_fd_is(fd, HT_FD_WAKES);
+	return fd;
+}
+
 #define ON_FILE(name, which, params, args)                                    \
 	HT_HOOK(int, name, params, args)                                      \
 	{                                                                     \

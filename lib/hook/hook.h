@@ -102,12 +102,13 @@ extern struct ht_process ht_process;
 
 /* lookup.c: the address of a name, in the loader's order; after_us: as RTLD_NEXT. NULL = nobody has it. */
 void *ht_symbol(const char *name, bool after_us);
-/* As RTLD_NEXT, many at once, each to its place behind base; a place whose name nobody has stays as it is. At most 256. */
+/* As RTLD_NEXT, many at once, each to its place behind base; a place whose name nobody has stays as it is. `found`
+ * begins as zeros, and is then for each name which module has it, 0 = none. */
 struct ht_name {
 	const char *name;
 	size_t place;
 };
-void ht_symbols_behind(const struct ht_name *names, size_t count, void *base);
+void ht_symbols_behind(const struct ht_name *names, size_t count, void *base, uint8_t *found);
 /* As RTLD_NEXT, but an old version of the name, which new programs do not get. */
 void *ht_symbol_old(const char *name);
 

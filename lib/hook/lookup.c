@@ -89,7 +89,8 @@ struct search_all {
 	const struct ht_name *names;
 	size_t count;
 	char *base;
-	uint8_t *found; /* of each name */
+	uint8_t *found; /* of each name, the number of the module that has it */
+	uint8_t number;
 	bool passed_us;
 };
 
@@ -146,11 +147,13 @@ static int visit_all(struct dl_phdr_info *info, size_t size, void *ctx)
 	(void)size;
 	if (!is_behind_us(info, &s->passed_us) || !tables_of(info, &t))
 		return 0;
+	if (s->number < UINT8_MAX)
+		s->number++;
 	for (size_t i = 0; i < s->count; i++) {
 		const ElfW(Sym) *sym = s->found[i] ? NULL : look_up(&t, s->names[i].name, hash_of(s->names[i].name), false);
 		if (sym) {
 			*(void **)(s->base + s->names[i].place) = (void *)(info->dlpi_addr + sym->st_value);
-			s->found[i] = 1;
+			s->found[i] = s->number;
 		}
 	}
 	return 0;
@@ -164,11 +167,9 @@ static void *search(struct search s)
 }
 
 /* One walk for all: a walk for each took 50 us of every program's start. */
-HT_COLD void ht_symbols_behind(const struct ht_name *names, size_t count, void *base)
+HT_COLD void ht_symbols_behind(const struct ht_name *names, size_t count, void *base, uint8_t *found)
 {
-	uint8_t found[256] = {0};
-	struct search_all s = {.names = names, .count = count < sizeof(found) ? count : sizeof(found), .base = base,
-			       .found = found};
+	struct search_all s = {.names = names, .count = count, .base = base, .found = found};
 	dl_iterate_phdr(visit_all, &s);
 }
 

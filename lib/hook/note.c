@@ -187,7 +187,8 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 	if (t->nested || tick != t->tick)
 		flags |= HT_REC_STAMP;
 	if (flags & HT_REC_STAMP) {
-		ticks = n->ticks ? n->ticks : ht_clock_now();
+		/* stamps of a ring ascend: a handler may have noted something since n->ticks */
+		ticks = n->ticks && !t->nested && n->ticks >= t->stamp ? n->ticks : ht_clock_now();
 		if (!t->nested) { /* a stamp of before is not to be inherited: it may be of another tick */
 			t->stamp = ticks;
 			t->tick = tick != HT_TICK_STALE && !n->ticks ? tick : HT_TICK_NEVER;

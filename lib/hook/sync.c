@@ -12,6 +12,7 @@
 uint32_t ht_sync_state;
 uint64_t ht_sync_places[2 << HT_SYNC_BITS];
 const char *ht_sync_single;
+bool ht_sync_untried;
 
 #define WAITER (1ull << 32 | 1)
 #define PAGE 512 /* places in one bit of `touched` */
@@ -171,7 +172,7 @@ void ht_sync_end(struct ht_sync_wait *w, enum ht_wait_outcome outcome, uint64_t 
 		ht_real._pthread_cleanup_pop(&w->cleanup, 0);
 	if (w->place)
 		leave(w);
-	if (outcome == HT_OUTCOME_FAILED)
+	if (outcome == HT_OUTCOME_FAILED || (ht_sync_untried && !least))
 		least = ht_process.call_ticks;
 	if (end.ticks - w->begin >= least)
 		note_wait(w, &end, outcome);

@@ -32,6 +32,8 @@
 enum ht_sync_state { HT_SYNC_UNKNOWN = 0, HT_SYNC_FORWARD, HT_SYNC_ALONE, HT_SYNC_ON };
 extern uint32_t ht_sync_state;
 extern const char *ht_sync_single; /* libc's word for having one thread, where it has one */
+/* Some locks are not tried before they are taken (real.c): a wait is what took long. */
+extern bool ht_sync_untried;
 /* Out of UNKNOWN, if it can be said yet; and out of ALONE. The state as it is now. */
 uint32_t ht_sync_decide(void);
 /* Are waits recorded? False: forward, that is all. */

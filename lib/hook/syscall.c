@@ -1,7 +1,7 @@
 /*
  * syscall: libc's function of that name, watched for one thing: that the program forbids itself system calls, on pain
- * of death, and does so past prctl (thread.c). Everything else leaves by a jump, without a frame: what is called through
- * here may return twice, as vfork does, on the same stack.
+ * of death, and does so past prctl (thread.c). Everything else leaves by a jump, without a frame: what is called
+ * through here may return twice, as vfork does, on the same stack.
  */
 #include "hook.h"
 
@@ -27,8 +27,8 @@ long ht_syscall_restricts(long number, long a, long b, long c, long d, long e, l
 }
 #pragma GCC visibility pop
 
-/* By hand, since compilers write the argument on the stack anew to jump with it: where there is none, that is a variable of
- * the caller's, which other threads may write at the same time. */
+/* By hand, since compilers write the argument on the stack anew to jump with it: where there is none, that is a
+ * variable of the caller's, which other threads may write at the same time. */
 HT_EXPORT __attribute__((naked)) long syscall(long number, ...);
 HT_EXPORT __attribute__((naked)) long syscall(long number __attribute__((unused)), ...)
 {

@@ -58,7 +58,7 @@ static int by_faults(const void *a, const void *b)
 	if (x->where != y->where)
 		return x->where < y->where ? -1 : 1;
 	if (x->frame && y->frame)
-		return ht_site_order(x->frame, y->frame);
+		return ht_frame_order(x->frame, y->frame);
 	return (x->module > y->module) - (x->module < y->module);
 }
 

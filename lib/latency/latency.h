@@ -31,7 +31,6 @@
 #include "trace.h"
 
 enum ht_state { HT_STATE_UNKNOWN = 0, HT_STATE_RUNNING, HT_STATE_RUNNABLE, HT_STATE_BLOCKED, HT_STATE_ALLOCATOR, HT_STATES };
-extern const char *const ht_state_names[HT_STATES];
 
 #define HT_NO_CPU UINT16_MAX
 
@@ -99,6 +98,11 @@ void ht_latency_free(struct ht_latency *l);
 
 /* The thread of this id, or NULL when it is not selected. */
 const struct ht_latency_thread *ht_latency_thread(const struct ht_latency *l, uint32_t id);
+
+/* The thread's first span that ends after ns, t->span_count: none; and its first fault at ns or later, as an index into
+ * l->faults: t->first_fault + t->fault_count: none. */
+size_t ht_latency_span_at(const struct ht_latency_thread *t, uint64_t ns);
+size_t ht_latency_fault_at(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t ns);
 
 /* The latency equation: total = running + runnable + sum of blocked + allocator + unknown. */
 struct ht_breakdown {

@@ -3,11 +3,6 @@
 
 #include "latency.h"
 
-const char *const ht_state_names[HT_STATES] = {
-    [HT_STATE_UNKNOWN] = "unknown", [HT_STATE_RUNNING] = "running",	[HT_STATE_RUNNABLE] = "runnable",
-    [HT_STATE_BLOCKED] = "blocked", [HT_STATE_ALLOCATOR] = "allocator",
-};
-
 /* --- parts -------------------------------------------------------------------------------- */
 
 enum part { MUTEX, COND, SEM, RWLOCK, JOIN, BARRIER, NET, DISK, PIPE, POLL, SLEEP, OTHER };
@@ -68,8 +63,7 @@ static void add_switch(const struct ht_span *before, const struct ht_span *s, st
 		b->involuntary++;
 }
 
-/* The first span that ends after ns. */
-static size_t span_at(const struct ht_latency_thread *t, uint64_t ns)
+size_t ht_latency_span_at(const struct ht_latency_thread *t, uint64_t ns)
 {
 	size_t lo = 0, hi = t->span_count;
 	while (lo < hi) {
@@ -82,7 +76,7 @@ static size_t span_at(const struct ht_latency_thread *t, uint64_t ns)
 	return lo;
 }
 
-static size_t fault_at(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t ns)
+size_t ht_latency_fault_at(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t ns)
 {
 	size_t lo = t->first_fault, hi = t->first_fault + t->fault_count;
 	while (lo < hi) {
@@ -100,7 +94,7 @@ void ht_breakdown_add(const struct ht_latency *l, const struct ht_latency_thread
 {
 	if (from >= to)
 		return;
-	for (size_t i = span_at(t, from); i < t->span_count && t->spans[i].begin_ns < to; i++) {
+	for (size_t i = ht_latency_span_at(t, from); i < t->span_count && t->spans[i].begin_ns < to; i++) {
 		const struct ht_span *s = &t->spans[i];
 		uint64_t begin = s->begin_ns > from ? s->begin_ns : from, end = s->end_ns < to ? s->end_ns : to;
 		add_span(s, end - begin, b);
@@ -108,7 +102,7 @@ void ht_breakdown_add(const struct ht_latency *l, const struct ht_latency_thread
 			add_switch(s - 1, s, b);
 	}
 	if (t->fault_count)
-		b->faults += fault_at(l, t, to) - fault_at(l, t, from);
+		b->faults += ht_latency_fault_at(l, t, to) - ht_latency_fault_at(l, t, from);
 }
 
 /* --- names -------------------------------------------------------------------------------- */

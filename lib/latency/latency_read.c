@@ -73,7 +73,7 @@ static void make_spans(const struct ht_thread_story *s, struct ht_latency_thread
 	}
 	t->start_ns = out.from;
 	t->end_ns = out.to > out.from ? out.to : out.from;
-	t->spans = out.count ? ht_xrealloc(out.items, out.count, sizeof(*out.items)) : NULL;
+	t->spans = ht_xrealloc(out.items, out.count + 1, sizeof(*out.items)); /* not NULL, so that walks need not ask */
 	t->span_count = out.count;
 	for (size_t i = 0; i < s->switch_count; i++) {
 		const struct ht_switch *w = &s->switches[s->own_switches[i]];
@@ -223,7 +223,7 @@ int ht_latency_read(struct ht_latency **out, const struct ht_trace *t, const str
 	if (!l->source)
 		l->source = "";
 	struct ht_wake_lists lists;
-	ht_latency_choose_threads(l, o);
+	ht_latency_choose_threads(l, r.schedstats, r.schedstat_count, o);
 	ht_latency_find_wakers(l, &lists);
 	tell_threads(l, &r, &lists, o);
 	ht_latency_keep_chosen(l);

@@ -137,6 +137,12 @@ static uint64_t settled(uint64_t ready, uint64_t begin, uint64_t end)
 	return ready <= begin ? begin + 1 : ready < end ? ready : end;
 }
 
+/* A close is one of several, and the last one may be that of a process which just ended: it tells who, but not when. */
+static bool tells_when(const struct ht_latency *l, uint32_t wake)
+{
+	return l->wakes[wake - 1].call != HT_CALL_CLOSE;
+}
+
 uint64_t ht_story_ready(const struct ht_thread_story *s, uint32_t wait, uint64_t begin, uint64_t end, bool last)
 {
 	const struct ht_waited *w = &s->l->waits[wait - 1];
@@ -146,13 +152,13 @@ uint64_t ht_story_ready(const struct ht_thread_story *s, uint32_t wait, uint64_t
 		return due < w->w.begin_ns || due > end ? end : due <= begin ? begin + 1 : due;
 	}
 	uint64_t waked = w->wake ? s->l->wakes[w->wake - 1].time_ns : UINT64_MAX;
-	uint64_t ready = w->wake ? settled(waked, begin, end) : UINT64_MAX;
+	uint64_t ready = w->wake && tells_when(s->l, w->wake) ? settled(waked, begin, end) : UINT64_MAX;
 	/* Signalled before: now it sleeps for the mutex, of which nothing is known. */
 	if (ready != UINT64_MAX || !w->object || (w->w.kind == HT_WAIT_COND && waked < begin))
 		return ready;
 	/* Waked, but in vain: it slept again. */
 	uint32_t wake = ht_wake_within(s->l, s->lists, w->object, w->w.thread, from, end, true);
-	return wake ? settled(s->l->wakes[wake - 1].time_ns, begin, end) : UINT64_MAX;
+	return wake && tells_when(s->l, wake) ? settled(s->l->wakes[wake - 1].time_ns, begin, end) : UINT64_MAX;
 }
 
 /* What was posted or written may be taken by others, and then the waiter sleeps again: the wake that ended its wait

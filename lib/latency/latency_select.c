@@ -20,17 +20,36 @@ static bool chosen(const struct ht_trace *t, const struct ht_thread_info *i, con
 	return s->thread[0] >= '0' && s->thread[0] <= '9' && !*end && !errno && tid == i->tid;
 }
 
-/* A thread that nobody saw end, ends with its image; that with the trace. */
-static uint64_t end_of(const struct ht_latency *l, const struct ht_thread_info *i)
+/* When each thread was last seen by the kernel; 0: never. */
+static uint64_t *last_seen(const struct ht_latency *l, const struct ht_schedstat *stats, size_t stat_count, uint32_t threads)
 {
-	const struct ht_image *image = ht_trace_image(l->trace, i->image);
-	uint64_t end = i->end_ns;
-	if (end == UINT64_MAX && image)
-		end = image->end_ns;
-	return end == UINT64_MAX ? ht_trace_duration_ns(l->trace) : end;
+	uint64_t *last = ht_xcalloc((size_t)threads + 1, sizeof(*last));
+	for (size_t i = 0; i < l->switch_count; i++)
+		if (l->switches[i].thread < threads)
+			last[l->switches[i].thread] = l->switches[i].time_ns;
+	/* A reading may be of a thread that is no more, and waits for its parent: it tells of others. */
+	for (size_t i = 0; i < stat_count && !l->switch_count; i++)
+		if (stats[i].thread < threads)
+			last[stats[i].thread] = stats[i].time_ns;
+	return last;
 }
 
-void ht_latency_choose_threads(struct ht_latency *l, const struct ht_latency_options *o)
+/*
+ * A thread that nobody saw end, ends with its image; that with the trace. One that ends with its image, in a call or a loop, has
+ * its last event as its end: the kernel knows better.
+ */
+static uint64_t end_of(const struct ht_latency *l, const struct ht_thread_info *i, uint64_t last)
+{
+	const struct ht_image *image = ht_trace_image(l->trace, i->image);
+	const uint64_t at_most = image && image->end_ns != UINT64_MAX ? image->end_ns : ht_trace_duration_ns(l->trace);
+	if (i->end_ns == UINT64_MAX)
+		return at_most;
+	last = last < at_most ? last : at_most;
+	return last > i->end_ns ? last : i->end_ns;
+}
+
+void ht_latency_choose_threads(struct ht_latency *l, const struct ht_schedstat *stats, size_t stat_count,
+			       const struct ht_latency_options *o)
 {
 	const struct ht_selection *s = &o->selection;
 	uint32_t n = ht_trace_thread_count(l->trace);
@@ -38,14 +57,16 @@ void ht_latency_choose_threads(struct ht_latency *l, const struct ht_latency_opt
 	l->from_ns = s->from_ns < duration ? s->from_ns : duration;
 	l->to_ns = s->to_ns < duration ? s->to_ns : duration;
 	l->threads = ht_xcalloc((size_t)n + 1, sizeof(*l->threads));
+	uint64_t *last = last_seen(l, stats, stat_count, n);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ht_thread_info *info = ht_trace_thread(l->trace, i);
-		uint64_t end = end_of(l, info);
+		uint64_t end = end_of(l, info, last[i]);
 		if (!chosen(l->trace, info, s) || info->start_ns > l->to_ns || end < l->from_ns || end < info->start_ns)
 			continue;
 		l->threads[l->thread_count++] =
 		    (struct ht_latency_thread){.id = i, .start_ns = info->start_ns, .end_ns = end};
 	}
+	free(last);
 }
 
 const struct ht_latency_thread *ht_latency_thread(const struct ht_latency *l, uint32_t id)

@@ -129,9 +129,16 @@ static bool writes(unsigned call)
 	       call == HT_CALL_SEND || call == HT_CALL_SENDTO || call == HT_CALL_SENDMSG || call == HT_CALL_SENDFILE;
 }
 
+/* Whoever got or got rid of something was not let go by a close: that of a pipe's other end moves nothing. */
+static bool moved(const struct ht_wait *wait)
+{
+	return (reads(wait->call) || writes(wait->call)) && wait->detail;
+}
+
 bool ht_wake_fits(const struct ht_wake *wake, const struct ht_wait *wait)
 {
-	return !(reads(wait->call) && reads(wake->call)) && !(writes(wait->call) && writes(wake->call));
+	return !(reads(wait->call) && reads(wake->call)) && !(writes(wait->call) && writes(wake->call)) &&
+	       !(wake->call == HT_CALL_CLOSE && moved(wait));
 }
 
 /* The first of the object's wakes later than ns, as a position in lists->wakes. */

@@ -27,7 +27,7 @@ void ht_wake_lists_release(struct ht_wake_lists *lists);
 /* A wake, + 1, for this object by another thread in [from, to]: the last one, or the first. 0: none. */
 uint32_t ht_wake_within(const struct ht_latency *l, const struct ht_wake_lists *lists, uint32_t object, uint32_t thread,
 			uint64_t from, uint64_t to, bool last);
-/* Does a wake of this call end waits in that one? A write ends reads, a read writes. */
+/* Does a wake of this call end waits in that one? A write ends reads, a read writes, a close reads that find the end. */
 bool ht_wake_fits(const struct ht_wake *wake, const struct ht_wait *wait);
 
 #endif

@@ -33,15 +33,3 @@ uint32_t ht_site_group_of_frame(struct ht_site_groups *g, uint32_t node)
 	const struct ht_stacks *s = g->stacks;
 	return group(g, s->locations[s->location[node < s->node_count ? node : 0]].first);
 }
-
-int ht_site_order(const struct ht_frame *a, const struct ht_frame *b)
-{
-	int order = ht_text_order(a->function, b->function);
-	order = order ? order : ht_text_order(a->file, b->file);
-	if (order)
-		return order;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	order = ht_text_order(a->module, b->module);
-	return order ? order : (a->address > b->address) - (a->address < b->address);
-}

@@ -19,7 +19,4 @@ uint32_t ht_site_group(struct ht_site_groups *g, uint32_t node);
 /* The group of one frame, of the first of the node's. */
 uint32_t ht_site_group_of_frame(struct ht_site_groups *g, uint32_t node);
 
-/* By function, file, line, module, address. */
-int ht_site_order(const struct ht_frame *a, const struct ht_frame *b);
-
 #endif

@@ -12,25 +12,12 @@ const char *const ht_stall_cause_names[HT_STALL_CAUSES] = {
 
 /* --- one stall ----------------------------------------------------------------------------- */
 
-/* The first span that ends behind `from`. */
-static const struct ht_span *first_span(const struct ht_latency_thread *t, uint64_t from)
-{
-	size_t low = 0, high = t->span_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (t->spans[middle].end_ns <= from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return t->spans + low;
-}
-
 /* Where a bound can have begun: behind the last wait of its thread. */
 static uint64_t earliest_begin(const struct ht_latency_thread *t, const struct ht_stall *s)
 {
 	uint64_t begin = s->begin_ns;
-	for (const struct ht_span *p = first_span(t, begin); p < t->spans + t->span_count && p->begin_ns < s->end_ns; p++)
+	const struct ht_span *p = t->spans + ht_latency_span_at(t, begin), *end = t->spans + t->span_count;
+	for (; p < end && p->begin_ns < s->end_ns; p++)
 		if (p->wait && p->end_ns > begin)
 			begin = p->end_ns < s->end_ns ? p->end_ns : s->end_ns;
 	return begin;
@@ -40,16 +27,9 @@ static uint64_t earliest_begin(const struct ht_latency_thread *t, const struct h
 static uint64_t fault_time(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t from, uint64_t to,
 			   uint64_t *faults)
 {
-	size_t low = t->first_fault, end = t->first_fault + t->fault_count, high = end;
+	size_t end = t->first_fault + t->fault_count;
 	uint64_t sum = 0;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (l->faults[middle].time_ns < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (size_t i = low; i < end && l->faults[i].time_ns < to; i++) {
+	for (size_t i = ht_latency_fault_at(l, t, from); i < end && l->faults[i].time_ns < to; i++) {
 		uint64_t next = i + 1 < end && l->faults[i + 1].time_ns < to ? l->faults[i + 1].time_ns : to;
 		uint64_t ns = next - l->faults[i].time_ns;
 		sum += ns < HT_FAULT_AT_MOST ? ns : HT_FAULT_AT_MOST;
@@ -77,7 +57,8 @@ void ht_stall_parts(const struct ht_latency *l, const struct ht_stall *s, struct
 		begin = earliest_begin(t, s);
 	out->ns = s->end_ns - begin;
 	out->explained = begin > s->begin_ns && out->ns < HT_BOUND_LEAST;
-	for (const struct ht_span *p = first_span(t, begin); p < t->spans + t->span_count && p->begin_ns < s->end_ns; p++) {
+	const struct ht_span *p = t->spans + ht_latency_span_at(t, begin), *end = t->spans + t->span_count;
+	for (; p < end && p->begin_ns < s->end_ns; p++) {
 		uint64_t from = p->begin_ns > begin ? p->begin_ns : begin;
 		uint64_t to = p->end_ns < s->end_ns ? p->end_ns : s->end_ns;
 		if (p->state == HT_STATE_RUNNABLE)
@@ -104,7 +85,7 @@ static int by_time(const void *a, const void *b)
 	const struct ht_stall_row *x = a, *y = b;
 	if (x->stall_ns != y->stall_ns)
 		return x->stall_ns > y->stall_ns ? -1 : 1;
-	return ht_site_order(x->frame, y->frame);
+	return ht_frame_order(x->frame, y->frame);
 }
 
 static void add(struct ht_stall_rows *r, struct ht_stall_row *row, const struct ht_stall *s,

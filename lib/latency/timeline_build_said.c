@@ -25,6 +25,12 @@ static const char *string(struct ht_timeline_work *w, uint64_t id)
 	return id <= UINT32_MAX ? ht_timeline_text(w, ht_trace_string(w->trace, (uint32_t)id, NULL)) : "";
 }
 
+/* An event without a name is none to viewers. */
+static const char *named(const char *text, const char *otherwise)
+{
+	return *text ? text : otherwise;
+}
+
 static void say(struct ht_timeline_work *w, uint32_t thread, unsigned op, const struct ht_event_arrays *e,
 		const struct ht_event_extra *x)
 {
@@ -36,8 +42,8 @@ static void say(struct ht_timeline_work *w, uint32_t thread, unsigned op, const 
 	*HT_TIMELINE_ADD(w->instants) = (struct ht_timeline_instant){
 		.thread = known - 1,
 		.time_ns = ns,
-		.category = mark ? "mark" : string(w, x->extra),
-		.message = string(w, mark ? x->extra : x->extra2),
+		.category = mark ? "mark" : named(string(w, x->extra), "log"),
+		.message = named(string(w, mark ? x->extra : x->extra2), mark ? "mark" : "log"),
 		.stack = ht_timeline_stack(w, e->stack[x->event]),
 	};
 }

@@ -143,7 +143,7 @@ static int by_time(const void *pa, const void *pb)
 		return a->wait_ns > b->wait_ns ? -1 : 1;
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
-	return ht_site_order(a->frame, b->frame);
+	return ht_frame_order(a->frame, b->frame);
 }
 
 static void order_rows(struct ht_wait_sites *s)

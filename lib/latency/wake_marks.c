@@ -165,6 +165,14 @@ static uint32_t take_mark(struct marks *m, uint32_t i)
 	return 0;
 }
 
+/* A pipe has as many ends as processes inherited it: the end of all comes with the last close. */
+static uint32_t last_close(const struct marks *m, uint32_t mark, uint32_t i)
+{
+	const struct ht_wake *wakes = m->l->wakes;
+	bool closed = mark && m->kept > mark && wakes[mark - 1].call == HT_CALL_CLOSE;
+	return closed && wakes[m->kept - 1].call == HT_CALL_CLOSE && plausible(m, m->kept, i) ? m->kept : mark;
+}
+
 static uint32_t take_kept(struct marks *m, uint32_t i)
 {
 	uint32_t mark = m->kept;
@@ -202,6 +210,7 @@ static void on_end(struct marks *m, uint32_t i)
 		wake = w->broadcast ? w->broadcast : take_kept(m, i);
 	if (!wake)
 		wake = take_late(m, i);
+	wake = last_close(m, wake, i);
 	m->l->waits[m->waits[i]].wake = wake;
 }
 

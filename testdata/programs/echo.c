@@ -108,6 +108,6 @@ int main(int argc, char **argv)
 		pthread_join(client[i], NULL);
 	pthread_join(server, NULL);
 	for (int i = 0; i < clients; i++)
-		truth_handoff(server_tid, client_tids[i], "net", woken[i]);
+		truth_handoff(server_tid, client_tids[i], TRUTH_NET, woken[i]);
 	return truth_write(argv[1]);
 }

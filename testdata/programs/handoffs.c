@@ -8,11 +8,11 @@
  * It is seen in glibc's objects: a mutex's word is 2 when somebody waits for it, a semaphore counts its waiters in
  * its high half. Nothing else here waits: what is only to be synchronized is tried until it is had.
  */
-#include "lock_truth.h"
+#include "time_truth.h"
 
 #define THREADS 3
 #define KINDS 3
-static const enum lock_kind kinds[KINDS] = {LOCK_MUTEX, LOCK_COND, LOCK_SEM};
+static const enum truth_kind kinds[KINDS] = {TRUTH_MUTEX, TRUTH_COND, TRUTH_SEM};
 
 /* The end of a thread at which the token arrives. */
 static struct inbox {
@@ -22,7 +22,7 @@ static struct inbox {
 	bool waiting, arrived;	 /* under mutex */
 	sem_t sem;
 	bool gate_held;
-	struct lock_object *object[KINDS];
+	struct truth_lock *object[KINDS];
 	int tid;
 	unsigned long received[KINDS];
 } inboxes[THREADS];
@@ -45,18 +45,18 @@ static void receive(struct inbox *me, int how)
 	if (how == 0) {
 		while (!__atomic_load_n(&me->gate_held, __ATOMIC_ACQUIRE))
 			sched_yield();
-		LOCK_TRUTH(me->object[how], 1, pthread_mutex_lock(&me->gate));
+		TRUTH_LOCK(me->object[how], 1, pthread_mutex_lock(&me->gate));
 		__atomic_store_n(&me->gate_held, false, __ATOMIC_RELEASE);
 		pthread_mutex_unlock(&me->gate);
 	} else if (how == 1) {
 		have(&me->mutex);
 		me->waiting = true;
 		while (!me->arrived)
-			LOCK_TRUTH(me->object[how], 1, pthread_cond_wait(&me->cond, &me->mutex));
+			TRUTH_LOCK(me->object[how], 1, pthread_cond_wait(&me->cond, &me->mutex));
 		me->waiting = me->arrived = false;
 		pthread_mutex_unlock(&me->mutex);
 	} else {
-		LOCK_TRUTH(me->object[how], 1, sem_wait(&me->sem));
+		TRUTH_LOCK(me->object[how], 1, sem_wait(&me->sem));
 	}
 	me->received[how]++;
 }
@@ -97,7 +97,7 @@ static void *run(void *of)
 	struct inbox *mine = &inboxes[me], *next = &inboxes[(me + 1) % THREADS];
 	char name[16];
 	snprintf(name, sizeof name, "ring-%ld", me);
-	__atomic_store_n(&mine->tid, lock_begin(name), __ATOMIC_RELAXED);
+	__atomic_store_n(&mine->tid, truth_begin(name), __ATOMIC_RELAXED);
 	shut_gate(next);
 	for (long n = 0; n < total; n++) {
 		if (n % THREADS == me)
@@ -114,24 +114,24 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	total = argc > 2 ? atol(argv[2]) : total;
-	lock_begin("main");
+	truth_begin("main");
 	for (int i = 0; i < THREADS; i++) {
 		struct inbox *b = &inboxes[i];
 		pthread_mutex_init(&b->gate, NULL);
 		pthread_mutex_init(&b->mutex, NULL);
 		pthread_cond_init(&b->cond, NULL);
 		sem_init(&b->sem, 0, 0);
-		b->object[0] = lock_object(&b->gate, LOCK_MUTEX);
-		b->object[1] = lock_object(&b->cond, LOCK_COND);
-		b->object[2] = lock_object(&b->sem, LOCK_SEM);
+		b->object[0] = truth_lock(&b->gate, TRUTH_MUTEX);
+		b->object[1] = truth_lock(&b->cond, TRUTH_COND);
+		b->object[2] = truth_lock(&b->sem, TRUTH_SEM);
 	}
-	struct lock_object *ends = lock_object(NULL, LOCK_JOIN);
+	struct truth_lock *ends = truth_lock(NULL, TRUTH_JOIN);
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, run, (void *)(intptr_t)i);
 	for (int i = 0; i < THREADS; i++)
-		LOCK_TRUTH(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
+		TRUTH_LOCK(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
 	for (int i = 0; i < THREADS; i++)
 		for (int k = 0; k < KINDS; k++)
-			lock_handoff(inboxes[(i + THREADS - 1) % THREADS].tid, inboxes[i].tid, kinds[k], inboxes[i].received[k]);
-	return lock_write(argv[1]);
+			truth_handoff(inboxes[(i + THREADS - 1) % THREADS].tid, inboxes[i].tid, kinds[k], inboxes[i].received[k]);
+	return truth_write(argv[1]);
 }

@@ -1,7 +1,7 @@
 /*
  * hostile_storm: 200 threads that lock, wait, post and poll at random, cancelled and started anew all the time, under
- * signals whose handlers post, write and allocate, while other threads fork. Whatever was promised holds at the end: what
- * a lock protects was never seen half done, each post was counted, each byte arrived, each child ended well.
+ * signals whose handlers post, write and allocate, while other threads fork. Whatever was promised holds at the end:
+ * what a lock protects was never seen half done, each post was counted, each byte arrived, each child ended well.
  *
  * usage: hostile_storm MILLISECONDS [forks]. What a handler may interrupt is never inside malloc: threads allocate with
  * the signal blocked only. Says "ok", or what does not hold.
@@ -102,7 +102,7 @@ static const struct timespec *soon(clockid_t clock, long ns)
 
 static void one(unsigned r)
 {
-	unsigned i = r / 32 % LOCKS;
+	volatile unsigned i = r / 32 % LOCKS;
 	char byte = 'b';
 	switch (r % 14) {
 	case 0:
@@ -183,7 +183,7 @@ static void one(unsigned r)
 
 static void *worker(void *seed)
 {
-	unsigned r = (unsigned)(uintptr_t)seed;
+	volatile unsigned r = (unsigned)(uintptr_t)seed;
 	pthread_cleanup_push(block, NULL); /* what is behind it frees */
 	pthread_sigmask(SIG_UNBLOCK, &storm, NULL);
 	while (!atomic_load(&stop)) {

@@ -74,6 +74,6 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		pthread_join(players[i].thread, NULL);
 	for (int i = 0; i < 2; i++)
-		truth_handoff(players[!i].tid, players[i].tid, truth_kinds[kind], players[i].woken);
+		truth_handoff(players[!i].tid, players[i].tid, kind, players[i].woken);
 	return truth_write(argv[1]);
 }

@@ -4,29 +4,29 @@
  *
  *	producer TRUTH.json [ITEMS [PRODUCERS [CONSUMERS]]]
  */
-#include "lock_truth.h"
+#include "time_truth.h"
 
 #define ROOM 4
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t filled = PTHREAD_COND_INITIALIZER, emptied = PTHREAD_COND_INITIALIZER;
-static struct lock_object *the_mutex, *when_filled, *when_emptied;
+static struct truth_lock *the_mutex, *when_filled, *when_emptied;
 static long items = 4000, made, used, in_queue;
 
 static void take(void)
 {
-	LOCK_TRUTH(the_mutex, pthread_mutex_trylock(&mutex), pthread_mutex_lock(&mutex));
+	TRUTH_LOCK(the_mutex, pthread_mutex_trylock(&mutex), pthread_mutex_lock(&mutex));
 }
 
-static void await(pthread_cond_t *cond, struct lock_object *o)
+static void await(pthread_cond_t *cond, struct truth_lock *o)
 {
-	LOCK_TRUTH(o, 1, pthread_cond_wait(cond, &mutex));
+	TRUTH_LOCK(o, 1, pthread_cond_wait(cond, &mutex));
 }
 
 static void *produce(void *unused)
 {
-	lock_begin("producer");
+	truth_begin("producer");
 	for (;;) {
-		lock_work(100000);
+		truth_work(100000);
 		take();
 		while (in_queue == ROOM)
 			await(&emptied, when_emptied);
@@ -44,7 +44,7 @@ static void *produce(void *unused)
 
 static void *consume(void *unused)
 {
-	lock_begin("consumer");
+	truth_begin("consumer");
 	for (;;) {
 		take();
 		while (in_queue == 0 && used < items)
@@ -60,7 +60,7 @@ static void *consume(void *unused)
 		pthread_mutex_unlock(&mutex);
 		if (!more)
 			return unused;
-		lock_work(20000);
+		truth_work(20000);
 	}
 }
 
@@ -71,14 +71,14 @@ int main(int argc, char **argv)
 		return 2;
 	items = argc > 2 ? atol(argv[2]) : items;
 	long producers = argc > 3 ? atol(argv[3]) : 1, all = producers + (argc > 4 ? atol(argv[4]) : 3);
-	lock_begin("main");
-	the_mutex = lock_object(&mutex, LOCK_MUTEX);
-	when_filled = lock_object(&filled, LOCK_COND);
-	when_emptied = lock_object(&emptied, LOCK_COND);
-	struct lock_object *ends = lock_object(NULL, LOCK_JOIN);
+	truth_begin("main");
+	the_mutex = truth_lock(&mutex, TRUTH_MUTEX);
+	when_filled = truth_lock(&filled, TRUTH_COND);
+	when_emptied = truth_lock(&emptied, TRUTH_COND);
+	struct truth_lock *ends = truth_lock(NULL, TRUTH_JOIN);
 	for (long i = 0; i < all; i++)
 		pthread_create(&thread[i], NULL, i < producers ? produce : consume, NULL);
 	for (long i = 0; i < all; i++)
-		LOCK_TRUTH(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
-	return lock_write(argv[1]);
+		TRUTH_LOCK(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
+	return truth_write(argv[1]);
 }

@@ -4,10 +4,10 @@
  *
  *	starve TRUTH.json [WRITES]
  */
-#include "lock_truth.h"
+#include "time_truth.h"
 
 static pthread_rwlock_t reader_first, writer_first;
-static struct lock_object *read_object[2];
+static struct truth_lock *read_object[2];
 static pthread_rwlock_t *lock_of[2] = {&reader_first, &writer_first};
 static long writes = 20;
 static bool over[2];
@@ -15,10 +15,10 @@ static bool over[2];
 static void *read_it(void *of)
 {
 	int which = (int)(intptr_t)of;
-	lock_begin(which ? "reader-fair" : "reader");
-	struct timespec reading = {0, 200000}, pause = {0, 1000 + lock_me->tid % 2 * 100000}; /* now and then nobody reads */
+	truth_begin(which ? "reader-fair" : "reader");
+	struct timespec reading = {0, 200000}, pause = {0, 1000 + truth_me->tid % 2 * 100000}; /* now and then nobody reads */
 	while (!__atomic_load_n(&over[which], __ATOMIC_RELAXED)) {
-		LOCK_TRUTH(read_object[which], pthread_rwlock_tryrdlock(lock_of[which]), pthread_rwlock_rdlock(lock_of[which]));
+		TRUTH_LOCK(read_object[which], pthread_rwlock_tryrdlock(lock_of[which]), pthread_rwlock_rdlock(lock_of[which]));
 		nanosleep(&reading, NULL);
 		pthread_rwlock_unlock(lock_of[which]);
 		nanosleep(&pause, NULL);
@@ -29,12 +29,12 @@ static void *read_it(void *of)
 static void *write_it(void *of)
 {
 	int which = (int)(intptr_t)of;
-	lock_begin(which ? "writer-fair" : "writer");
+	truth_begin(which ? "writer-fair" : "writer");
 	for (long i = 0; i < writes; i++) {
-		LOCK_TRUTH(read_object[which], pthread_rwlock_trywrlock(lock_of[which]), pthread_rwlock_wrlock(lock_of[which]));
-		lock_work(50000);
+		TRUTH_LOCK(read_object[which], pthread_rwlock_trywrlock(lock_of[which]), pthread_rwlock_wrlock(lock_of[which]));
+		truth_work(50000);
 		pthread_rwlock_unlock(lock_of[which]);
-		lock_work(100000);
+		truth_work(100000);
 	}
 	__atomic_store_n(&over[which], true, __ATOMIC_RELAXED);
 	return NULL;
@@ -47,19 +47,19 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	writes = argc > 2 ? atol(argv[2]) : writes;
-	lock_begin("main");
+	truth_begin("main");
 	pthread_rwlock_init(&reader_first, NULL);
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&writer_first, &attr);
-	read_object[0] = lock_object(&reader_first, LOCK_RWLOCK);
-	read_object[1] = lock_object(&writer_first, LOCK_RWLOCK);
-	struct lock_object *ends = lock_object(NULL, LOCK_JOIN);
+	read_object[0] = truth_lock(&reader_first, TRUTH_RWLOCK);
+	read_object[1] = truth_lock(&writer_first, TRUTH_RWLOCK);
+	struct truth_lock *ends = truth_lock(NULL, TRUTH_JOIN);
 	for (int which = 0; which < 2; which++) {
 		for (int i = 0; i < 3; i++)
 			pthread_create(&thread[i], NULL, i < 2 ? read_it : write_it, (void *)(intptr_t)which);
 		for (int i = 0; i < 3; i++)
-			LOCK_TRUTH(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
+			TRUTH_LOCK(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
 	}
-	return lock_write(argv[1]);
+	return truth_write(argv[1]);
 }

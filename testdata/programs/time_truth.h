@@ -2,28 +2,41 @@
  * time_truth: what a program saw itself of where its time went, measured around each call with CLOCK_MONOTONIC, and
  * written at its end as one JSON object:
  *
- *	{"threads": [{"tid", "name", "calls", "waits", "long_waits", "wait_ns": {"sleep", "poll", "net", "pipe", "disk"}}],
+ *	{"threads": [{"tid", "name", "calls", "waits", "long_waits", "wait_ns": {KIND: ns}}],
+ *	 "locks": [{"address": "0x...", "kind", "waits", "long_waits", "wait_ns"}],
  *	 "stalls": {"calls", "over_20us", "over_1ms", "ns"}, "faults": [{"site", "count"}],
  *	 "handoffs": {"total", "by_pair": [{"waker", "wakee", "kind", "count"}]}}
  *
- * calls: all that were measured; waits: of them, those of 2 us or more, whose time wait_ns sums; long_waits: of 20 us
- * or more. A recorder that stands inside these readings sees each call take a little less. stalls: ns of those over 20
- * us.
+ * KIND: mutex, rwlock, cond, sem, join; sleep, poll, net, pipe, disk. Of the first five a wait is a call that found the
+ * object taken, as far as the program can tell: it tried before it called, and what it found taken may have become free
+ * between the two. Of the others every call is measured, and a wait is one of 2 us or more. wait_ns sums the waits;
+ * long_waits: of them, those of 20 us or more, which surely waited. A recorder that stands inside these readings sees
+ * each call take a little less. Handoffs are waits of which the program knows who ended them. stalls: ns of those over
+ * 20 us.
  */
 #ifndef TIME_TRUTH_H
 #define TIME_TRUTH_H
 
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum truth_kind { TRUTH_SLEEP, TRUTH_POLL, TRUTH_NET, TRUTH_PIPE, TRUTH_DISK, TRUTH_KINDS };
-static const char *const truth_kinds[TRUTH_KINDS] = {"sleep", "poll", "net", "pipe", "disk"};
+enum truth_kind {
+	TRUTH_MUTEX, TRUTH_RWLOCK, TRUTH_COND, TRUTH_SEM, TRUTH_JOIN,
+	TRUTH_SLEEP, TRUTH_POLL, TRUTH_NET, TRUTH_PIPE, TRUTH_DISK,
+	TRUTH_KINDS,
+};
+static const char *const truth_kinds[TRUTH_KINDS] = {
+	"mutex", "rwlock", "cond", "sem", "join", "sleep", "poll", "net", "pipe", "disk",
+};
 
 #define TRUTH_MAX 64
 struct truth_thread {
@@ -36,6 +49,14 @@ static struct truth_thread truth_threads[TRUTH_MAX];
 static unsigned truth_count;
 static __thread struct truth_thread *truth_me;
 
+static struct truth_lock {
+	const void *address;
+	enum truth_kind kind;
+	unsigned long waits, long_waits; /* atomic; so is ns */
+	uint64_t ns;
+} truth_locks[TRUTH_MAX];
+static unsigned truth_lock_count;
+
 static struct {
 	const char *site;
 	unsigned long count;
@@ -44,7 +65,7 @@ static unsigned truth_fault_count;
 
 static struct {
 	int waker, wakee;
-	const char *kind;
+	enum truth_kind kind;
 	unsigned long count;
 } truth_handoffs[TRUTH_MAX];
 static unsigned truth_handoff_count;
@@ -54,6 +75,13 @@ static inline uint64_t truth_now(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Uses its processor for so long. */
+static inline void truth_work(uint64_t ns)
+{
+	for (uint64_t end = truth_now() + ns; truth_now() < end;)
+		;
 }
 
 /* Once in each thread, before anything else. */
@@ -66,16 +94,19 @@ static inline int truth_begin(const char *name)
 	return truth_me->tid;
 }
 
+static inline void truth_add(enum truth_kind kind, uint64_t ns)
+{
+	truth_me->waits++;
+	truth_me->long_waits += ns >= 20000;
+	truth_me->ns[kind] += ns;
+}
+
 static inline uint64_t truth_waited(enum truth_kind kind, uint64_t begin)
 {
 	uint64_t ns = truth_now() - begin;
 	truth_me->calls++;
-	if (ns >= 2000) {
-		truth_me->waits++;
-		truth_me->ns[kind] += ns;
-	}
-	if (ns >= 20000)
-		truth_me->long_waits++;
+	if (ns >= 2000)
+		truth_add(kind, ns);
 	return ns;
 }
 /* TRUTH(kind, call): the call, measured. */
@@ -86,6 +117,35 @@ static inline uint64_t truth_waited(enum truth_kind kind, uint64_t begin)
 		truth_waited((kind), begin_);          \
 		result_;                               \
 	})
+
+/* Names an object, before there are threads. */
+static inline struct truth_lock *truth_lock(const void *address, enum truth_kind kind)
+{
+	struct truth_lock *o = &truth_locks[truth_lock_count++];
+	o->address = address;
+	o->kind = kind;
+	return o;
+}
+
+static inline void truth_locked(struct truth_lock *o, uint64_t begin)
+{
+	uint64_t ns = truth_now() - begin;
+	truth_me->calls++;
+	truth_add(o->kind, ns);
+	__atomic_fetch_add(&o->waits, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&o->long_waits, ns >= 20000, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&o->ns, ns, __ATOMIC_RELAXED);
+}
+/* TRUTH_LOCK(object, try, call): the call, measured, where `try` has not done it. */
+#define TRUTH_LOCK(object, try, call)                    \
+	do {                                             \
+		if ((try) != 0) {                        \
+			uint64_t begin_ = truth_now();   \
+			if ((call) != 0)                 \
+				abort();                 \
+			truth_locked((object), begin_);  \
+		}                                        \
+	} while (0)
 
 static inline void truth_stalled(uint64_t begin)
 {
@@ -104,7 +164,7 @@ static inline void truth_faulted(const char *site, unsigned long count)
 	truth_faults[truth_fault_count++].count = count;
 }
 
-static inline void truth_handoff(int waker, int wakee, const char *kind, unsigned long count)
+static inline void truth_handoff(int waker, int wakee, enum truth_kind kind, unsigned long count)
 {
 	truth_handoffs[truth_handoff_count].waker = waker;
 	truth_handoffs[truth_handoff_count].wakee = wakee;
@@ -125,8 +185,8 @@ static inline int truth_write(const char *path)
 	fprintf(f, "{\"threads\": [");
 	for (unsigned i = 0; i < truth_count; i++) {
 		const struct truth_thread *t = &truth_threads[i];
-		fprintf(f, "%s{\"tid\": %d, \"name\": \"%s\", \"calls\": %lu, \"waits\": %lu, \"long_waits\": %lu, \"wait_ns\": {",
-			i ? ", " : "", t->tid, t->name, t->calls, t->waits, t->long_waits);
+		fprintf(f, "%s\n {\"tid\": %d, \"name\": \"%s\", \"calls\": %lu, \"waits\": %lu, \"long_waits\": %lu, \"wait_ns\": {",
+			i ? "," : "", t->tid, t->name, t->calls, t->waits, t->long_waits);
 		for (unsigned k = 0; k < TRUTH_KINDS; k++)
 			fprintf(f, "%s\"%s\": %llu", k ? ", " : "", truth_kinds[k], (unsigned long long)t->ns[k]);
 		fprintf(f, "}}");
@@ -134,6 +194,13 @@ static inline int truth_write(const char *path)
 		over_20us += t->over_20us;
 		over_1ms += t->over_1ms;
 		stall_ns += t->stall_ns;
+	}
+	fprintf(f, "],\n \"locks\": [");
+	for (unsigned i = 0; i < truth_lock_count; i++) {
+		const struct truth_lock *o = &truth_locks[i];
+		fprintf(f, "%s\n {\"address\": \"0x%llx\", \"kind\": \"%s\", \"waits\": %lu, \"long_waits\": %lu, \"wait_ns\": %llu}",
+			i ? "," : "", (unsigned long long)(uintptr_t)o->address, truth_kinds[o->kind], o->waits, o->long_waits,
+			(unsigned long long)o->ns);
 	}
 	fprintf(f, "],\n \"stalls\": {\"calls\": %lu, \"over_20us\": %lu, \"over_1ms\": %lu, \"ns\": %llu},\n \"faults\": [",
 		calls, over_20us, over_1ms, (unsigned long long)stall_ns);
@@ -143,8 +210,9 @@ static inline int truth_write(const char *path)
 		handoffs += truth_handoffs[i].count;
 	fprintf(f, "],\n \"handoffs\": {\"total\": %lu, \"by_pair\": [", handoffs);
 	for (unsigned i = 0; i < truth_handoff_count; i++)
-		fprintf(f, "%s{\"waker\": %d, \"wakee\": %d, \"kind\": \"%s\", \"count\": %lu}", i ? ", " : "",
-			truth_handoffs[i].waker, truth_handoffs[i].wakee, truth_handoffs[i].kind, truth_handoffs[i].count);
+		fprintf(f, "%s\n  {\"waker\": %d, \"wakee\": %d, \"kind\": \"%s\", \"count\": %lu}", i ? "," : "",
+			truth_handoffs[i].waker, truth_handoffs[i].wakee, truth_kinds[truth_handoffs[i].kind],
+			truth_handoffs[i].count);
 	fprintf(f, "]}}\n");
 	return fclose(f) != 0;
 }

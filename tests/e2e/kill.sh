@@ -15,7 +15,7 @@ for i in $(seq 1 "$kills"); do
 	3) threads=16 most=20 ;;
 	esac
 	delay=$((1 + $(random "$most")))
-	"$heaptide" record -q --force -o t.tide -- "$programs/htload" -e -s "$i" -t "$threads" -n 2000000 ledger &
+	"$heaptide" record -q --force -o t.tide -- "$programs/htload" -e -s "$i" -t "$threads" -n 8000000 ledger &
 	recorder=$!
 	until target=$(pgrep -P "$recorder" -x htload); do
 		kill -0 "$recorder" 2>/dev/null || break
@@ -24,7 +24,7 @@ for i in $(seq 1 "$kills"); do
 	kill -KILL "$target" 2>/dev/null || true
 	status_of wait "$recorder"
 	same "kill $i: status" 137 "$status"
-	if [ ! -s ledger ]; then
+	if [ ! -s ledger ] || cmp -s -n 8 ledger /dev/zero; then # nor has it a header yet
 		early=$((early + 1)) # before main
 		continue
 	fi

@@ -25,7 +25,7 @@ agrees handoffs.tide truth.json
 record t.tide --events=+sync,-io,-sched -- "$programs/handoffs" truth.json 20000
 sound t.tide
 agrees t.tide truth.json
-for program in "convoy" "producer 1000" "starve" "pool" "pingpong 5000" "sleeper" "echo"; do
+for program in "convoy" "producer 1000" "starve" "connections" "pingpong 5000" "sleeper" "echo"; do
 	read -ra words <<<"$program"
 	record "${words[0]}.tide" --events=$events -- "$programs/${words[0]}" truth.json "${words[@]:1}"
 	same "$program: status" 0 "$status"
@@ -94,7 +94,7 @@ for view in threads blocking locks io scheduler; do
 	same "$view: CSV without times" 1 "$(wc -l <rows.csv)"
 	"$heaptide" latency --view=$view none.tide >out
 	same "$view: lines without times" 1 "$(wc -l <out)"
-	grep -q 'record --events=' out || fail "$view does not say how to record it: $(cat out)"
+	grep -q 'record with --events=' out || fail "$view does not say how to record it: $(cat out)"
 done
 status_of "$heaptide" latency --region=x convoy.tide 2>err
 same "--region of threads" 2 "$status"

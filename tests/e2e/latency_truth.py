@@ -2,7 +2,7 @@
 
 latency_truth.py HEAPTIDE TRACE [TRUTH.json]: prints what is off, a line each, and exits 1; else one line of figures.
 
-Truth is written by testdata/programs/time_truth.h and lock_truth.h. Nothing is compared with wall-clock constants: sums of
+Truth is written by testdata/programs/time_truth.h. Nothing is compared with wall-clock constants: sums of
 one run are compared with other sums of the same run, and what a thread waited for may have been over long before it ran again.
 """
 import json

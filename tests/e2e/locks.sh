@@ -1,5 +1,5 @@
 #!/bin/bash
-# Programs that know what they waited for (testdata/programs/lock_truth.h): the trace says the same of each thread, each
+# Programs that know what they waited for (testdata/programs/time_truth.h): the trace says the same of each thread, each
 # object and, where the program knows, of who ended each wait.
 . "$(dirname "$0")/lib.sh"
 
@@ -26,5 +26,5 @@ check convoy 3 2000 5
 check producer
 check producer 2000 3 1
 check starve
-check pool
+check connections
 check handoffs

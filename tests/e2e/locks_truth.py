@@ -1,4 +1,4 @@
-"""Compares what a program saw of its waits (testdata/programs/lock_truth.h) with what the trace says of them.
+"""Compares what a program saw of its waits (testdata/programs/time_truth.h) with what the trace says of them.
 
     locks_truth.py TRUTH.json TIMES.jsonl
 
@@ -12,6 +12,7 @@ import collections
 import json
 import sys
 
+KINDS = "mutex", "rwlock", "cond", "sem", "join"
 truth = json.load(open(sys.argv[1]))
 waits, wakes = [], collections.defaultdict(list)
 for line in open(sys.argv[2]):
@@ -43,8 +44,8 @@ for w in waits:
 told = seen_ns = 0
 for thread in truth["threads"]:
     seen = 0
-    for kind, ns in thread["wait_ns"].items():
-        recorded = by_thread[thread["tid"], kind]
+    for kind in KINDS:
+        ns, recorded = thread["wait_ns"][kind], by_thread[thread["tid"], kind]
         seen += len(recorded)
         told += ns
         seen_ns += sum(recorded)

@@ -23,7 +23,7 @@ both() {
 
 both convoy "$programs/convoy" truth.json 4 100
 both producer "$programs/producer" truth.json 500
-both pool "$programs/pool" truth.json 6 50
+both connections "$programs/connections" truth.json 6 50
 both starve "$programs/starve" truth.json 5
 both becomes "$programs/hogs" -f
 both short "$programs/hogs" -s 60

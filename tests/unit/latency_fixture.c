@@ -145,10 +145,11 @@ const char *latency_spans(const struct ht_latency *l, uint32_t thread)
 	text[0] = '\0';
 	for (size_t i = 0; i < t->span_count; i++) {
 		const struct ht_span *s = &t->spans[i];
-		const char *name = s->state == HT_STATE_RUNNING	   ? "run"
-				   : s->state == HT_STATE_RUNNABLE ? "ready"
-				   : s->state == HT_STATE_BLOCKED  ? ht_blocked_part_names[ht_blocked_part(s->kind)]
-								   : ht_state_names[s->state];
+		const char *name = s->state == HT_STATE_RUNNING	    ? "run"
+				   : s->state == HT_STATE_RUNNABLE  ? "ready"
+				   : s->state == HT_STATE_ALLOCATOR ? "allocator"
+				   : s->state == HT_STATE_BLOCKED   ? ht_blocked_part_names[ht_blocked_part(s->kind)]
+								    : "unknown";
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %llu", n ? " " : "", name,
 				      (unsigned long long)((s->end_ns - s->begin_ns + 500) / 1000));
 		assert_true(n < sizeof(text));

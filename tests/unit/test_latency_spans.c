@@ -305,6 +305,24 @@ static void only_stalls(void **unused)
 	fixture_end(&f);
 }
 
+/* A thread that ends with its process in the middle of something has its last event as its end; it went on for longer. */
+static void never_ended(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t loops = latency_thread(&f, 0, 101, "loops", 10, 10);
+	latency_in(&f, loops, 5);
+	latency_preempted(&f, loops, 40);
+	latency_in(&f, loops, 60);
+	latency_blocked(&f, loops, 100);
+	struct ht_latency *l = latency_read(&f);
+	assert_string_equal(latency_spans(l, loops), "run 30 ready 20 run 40");
+	assert_int_equal(ht_latency_thread(l, loops)->end_ns, 100 * US);
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
 static void nothing(void **unused)
 {
 	(void)unused;
@@ -325,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(stalls),	  cmocka_unit_test(lost_switches), cmocka_unit_test(lost_between),
 	    cmocka_unit_test(calibrates), cmocka_unit_test(first_reading), cmocka_unit_test(without_switches),
 	    cmocka_unit_test(parts),	  cmocka_unit_test(only_stalls), cmocka_unit_test(nothing),
+	    cmocka_unit_test(never_ended),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

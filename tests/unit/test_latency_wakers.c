@@ -178,6 +178,61 @@ static uint64_t dice(uint64_t n)
 }
 
 /* A token goes round: who has it posts to a random other one, who has waited since its own turn. */
+static void pipe_read(struct fixture *f, uint32_t t, uint64_t begin, uint64_t end, uint64_t bytes)
+{
+	struct ht_wait w = {.kind = HT_WAIT_PIPE,
+			    .call = HT_CALL_READ,
+			    .fd = 3,
+			    .thread = t,
+			    .begin_ns = begin * US,
+			    .end_ns = end * US,
+			    .object = A,
+			    .detail = bytes};
+	ht_trace_writer_wait(f->writer, &w);
+}
+
+static void pipe_wake(struct fixture *f, uint32_t t, unsigned call, uint64_t at)
+{
+	latency_wake(f, t, HT_WAIT_PIPE, call, 0, A, at);
+}
+
+/* Each process that inherited a pipe closes its end of it: the last one's close is the end of the data. */
+static void closes(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	fixture_begin(&f);
+	fixture_image(&f, 100, 0, 0);
+	uint32_t t = threads_of(&f, 0, 4), u = t + 1, v = t + 2, x = t + 3;
+	/* A close brings no bytes: nobody who is known wrote them, and when is not known either. */
+	latency_in(&f, t, 5);
+	pipe_read(&f, t, 10, 90, 41);
+	latency_blocked(&f, t, 12);
+	pipe_wake(&f, u, HT_CALL_CLOSE, 20);
+	latency_in(&f, t, 88);
+	/* A write in between does. */
+	pipe_read(&f, t, 110, 150, 1);
+	pipe_wake(&f, u, HT_CALL_CLOSE, 115);
+	pipe_wake(&f, v, HT_CALL_WRITE, 130);
+	pipe_wake(&f, x, HT_CALL_CLOSE, 140);
+	/* The end of the data: the last close; if that is the one of a process that ends, nobody sees it. */
+	pipe_read(&f, t, 210, 290, 0);
+	latency_blocked(&f, t, 212);
+	pipe_wake(&f, u, HT_CALL_CLOSE, 220);
+	pipe_wake(&f, v, HT_CALL_CLOSE, 240);
+	pipe_wake(&f, x, HT_CALL_CLOSE, 260);
+	latency_in(&f, t, 288);
+	struct ht_latency *l = latency_read(&f);
+	assert_int_equal(latency_waker(l, t, 0), -1);
+	assert_int_equal(latency_waker(l, t, 1), v);
+	assert_int_equal(latency_waker(l, t, 2), x);
+	const struct ht_latency_thread *it = ht_latency_thread(l, t);
+	for (size_t i = 0; i < it->span_count; i++)
+		assert_int_not_equal(it->spans[i].state, HT_STATE_RUNNABLE);
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
 static void hand_offs(void **unused)
 {
 	(void)unused;
@@ -228,7 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(locks),	  cmocka_unit_test(images),    cmocka_unit_test(conditions),
-	    cmocka_unit_test(taken_away), cmocka_unit_test(hand_offs),
+	    cmocka_unit_test(taken_away), cmocka_unit_test(closes),    cmocka_unit_test(hand_offs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,23 +1,23 @@
 /*
- * pool: more threads than there are connections, which a semaphore counts.
+ * connections: more threads than there are connections, which a semaphore counts.
  *
- *	pool TRUTH.json [THREADS [ROUNDS [CONNECTIONS]]]
+ *	connections TRUTH.json [THREADS [ROUNDS [CONNECTIONS]]]
  */
-#include "lock_truth.h"
+#include "time_truth.h"
 
 static sem_t connections;
-static struct lock_object *the_pool;
+static struct truth_lock *the_pool;
 static long rounds = 400;
 
 static void *use(void *unused)
 {
 	struct timespec query = {0, 200000};
-	lock_begin("client");
+	truth_begin("client");
 	for (long i = 0; i < rounds; i++) {
-		LOCK_TRUTH(the_pool, sem_trywait(&connections), sem_wait(&connections));
+		TRUTH_LOCK(the_pool, sem_trywait(&connections), sem_wait(&connections));
 		nanosleep(&query, NULL);
 		sem_post(&connections);
-		lock_work(5000);
+		truth_work(5000);
 	}
 	return unused;
 }
@@ -30,12 +30,12 @@ int main(int argc, char **argv)
 	long threads = argc > 2 ? atol(argv[2]) : 8;
 	rounds = argc > 3 ? atol(argv[3]) : rounds;
 	sem_init(&connections, 0, argc > 4 ? (unsigned)atol(argv[4]) : 3);
-	lock_begin("main");
-	the_pool = lock_object(&connections, LOCK_SEM);
-	struct lock_object *ends = lock_object(NULL, LOCK_JOIN);
+	truth_begin("main");
+	the_pool = truth_lock(&connections, TRUTH_SEM);
+	struct truth_lock *ends = truth_lock(NULL, TRUTH_JOIN);
 	for (long i = 0; i < threads; i++)
 		pthread_create(&thread[i], NULL, use, NULL);
 	for (long i = 0; i < threads; i++)
-		LOCK_TRUTH(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
-	return lock_write(argv[1]);
+		TRUTH_LOCK(ends, pthread_tryjoin_np(thread[i], NULL), pthread_join(thread[i], NULL));
+	return truth_write(argv[1]);
 }
