@@ -112,7 +112,7 @@ const struct ht_option ht_record_options[] = {
 	{.name = "", .kind = HT_OPTION_HEADING, .help = "What is recorded:"},
 	{.name = "events", .kind = HT_OPTION_CUSTOM, S(events), .argument = "LIST", ENV("EVENTS"),
 	 .parse = parse_events, .help = "of alloc,map,thread,sync,io,sched,stall,fault; +x and -x change the default",
-	 .fallback = "alloc,map,thread"},
+	 .fallback = "all but stall, fault"},
 	{.name = "stall-threshold", .kind = HT_OPTION_CUSTOM, S(stall_threshold), .argument = "T", ENV("STALL_THRESHOLD"),
 	 .parse = parse_threshold, .help = "with --events=+stall: calls of the allocator that take longer", .fallback = "20us"},
 	{.name = "free-stacks", .kind = HT_OPTION_ONOFF, S(free_stacks), .argument = "on|off", ENV("FREE_STACKS"),

@@ -21,7 +21,8 @@ static bool chosen(const struct ht_trace *t, const struct ht_thread_info *i, con
 }
 
 /* When each thread was last seen by the kernel; 0: never. */
-static uint64_t *last_seen(const struct ht_latency *l, const struct ht_schedstat *stats, size_t stat_count, uint32_t threads)
+static uint64_t *last_seen(const struct ht_latency *l, const struct ht_schedstat *stats, size_t stat_count,
+			   uint32_t threads)
 {
 	uint64_t *last = ht_xcalloc((size_t)threads + 1, sizeof(*last));
 	for (size_t i = 0; i < l->switch_count; i++)
@@ -35,8 +36,8 @@ static uint64_t *last_seen(const struct ht_latency *l, const struct ht_schedstat
 }
 
 /*
- * A thread that nobody saw end, ends with its image; that with the trace. One that ends with its image, in a call or a loop, has
- * its last event as its end: the kernel knows better.
+ * A thread that nobody saw end, ends with its image; that with the trace. One that ends with its image, in a call or a
+ * loop, has its last event as its end: the kernel knows better.
  */
 static uint64_t end_of(const struct ht_latency *l, const struct ht_thread_info *i, uint64_t last)
 {
