@@ -74,7 +74,7 @@ static void pass_batch(struct crew *c)
 	c->busy_passing = true;
 	pthread_mutex_unlock(&c->mutex);
 	for (size_t i = 0; i < job->pass_count; i++)
-		if (job->passes[i].steps)
+		if (job->passes[i].steps && b->count)
 			job->passes[i].steps(job->passes[i].state, b->steps, b->count);
 	b->count = 0;
 	pthread_mutex_lock(&c->mutex);

@@ -85,6 +85,27 @@ HT_EXPORT void pthread_exit(void *result)
 	__builtin_unreachable();
 }
 
+/* What a thread's first event does by system calls, now. */
+static HT_COLD void introduce(const struct ht_unwind_state *from)
+{
+	struct ht_capture aside = {.aside = false};
+	struct ht_thread *t = ht_recording() ? ht_enter(from) : NULL;
+	if (!t && ht_recording())
+		t = ht_enter_cold(from, &aside);
+	if (t && aside.aside)
+		t->nested = false;
+	else if (t)
+		ht_leave(t);
+}
+
+/* A forked child's first thread has its slot before others of the child have theirs: by it the collector knows the child. */
+static void come_first(const struct ht_unwind_state *from)
+{
+	const struct ht_thread *t = ht_self.thread;
+	if (HT_UNLIKELY(!t || t->magic != HT_THREAD_MAGIC) && ht_recording())
+		introduce(from);
+}
+
 /* An entry of the pool; NULL when there is none, or nobody wants to know. */
 static struct start *take_start(const void *attr, void *(*routine)(void *), void *arg)
 {
@@ -111,6 +132,8 @@ static struct start *take_start(const void *attr, void *(*routine)(void *), void
 HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg);
 HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(void *), void *arg)
 {
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	come_first(&from);
 	struct start *s = take_start(attr, routine, arg);
 	int rc = ht_real.pthread_create(thread, attr, s ? run_thread : routine, s ? s : arg);
 	if (rc != 0 && s)
@@ -121,6 +144,8 @@ HT_EXPORT int pthread_create(void *thread, const void *attr, void *(*routine)(vo
 HT_EXPORT int thrd_create(void *thread, int (*routine)(void *), void *arg);
 HT_EXPORT int thrd_create(void *thread, int (*routine)(void *), void *arg)
 {
+	struct ht_unwind_state from = HT_CALLER_STATE();
+	come_first(&from);
 	struct start *s = take_start(NULL, (void *(*)(void *))(void *)routine, arg);
 	int rc = ht_real.thrd_create(thread, s ? run_c11_thread : routine, s ? s : arg);
 	if (rc != 0 && s)
@@ -144,19 +169,6 @@ HT_EXPORT int pthread_setname_np(uintptr_t thread, const char *name)
 		}
 	}
 	return rc;
-}
-
-/* What a thread's first event does by system calls, now. */
-static HT_COLD void introduce(const struct ht_unwind_state *from)
-{
-	struct ht_capture aside = {.aside = false};
-	struct ht_thread *t = ht_recording() ? ht_enter(from) : NULL;
-	if (!t && ht_recording())
-		t = ht_enter_cold(from, &aside);
-	if (t && aside.aside)
-		t->nested = false;
-	else if (t)
-		ht_leave(t);
 }
 
 void ht_seccomp_ahead(long option, unsigned long value, const struct ht_unwind_state *from)

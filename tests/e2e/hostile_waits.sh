@@ -15,9 +15,7 @@ unchanged() {
 	same "$*: status" "$plain" "$status"
 	cmp -s plain.out hooked.out || fail "$*: $(diff plain.out hooked.out | head -4)"
 	same "$*: verdict" ok "$(info t.tide .verdict)"
-	# Not asked of the storm with forks: there, now and then, an event or two more are recorded of a child than the hook
-	# counted. That is a defect, and this exception is to go with it.
-	[[ $* == *forks* ]] || "$heaptide" verify t.tide >verify.out 2>&1 || fail "$*: $(head -5 verify.out)"
+	"$heaptide" verify t.tide >verify.out 2>&1 || fail "$*: $(head -5 verify.out)"
 	"$timedump" t.tide >times.jsonl || fail "$*: a record that cannot be right"
 	waits=$(grep -c '"wait":' times.jsonl) || true
 	[ "$waits" -ge 1 ] || fail "$*: $waits waits: was the hook there?"

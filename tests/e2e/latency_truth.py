@@ -45,7 +45,7 @@ if switched and not threads["lost_switches"]:
         kernel = row["kernel"]
         if kernel["time_ns"] is None or row["tid"] == row["pid"]:
             continue
-        allowed = 2000000 + 8000 * (row["switches"]["voluntary"] + row["switches"]["involuntary"])
+        allowed = 5000000 + 8000 * (row["switches"]["voluntary"] + row["switches"]["involuntary"])
         near(f"{row['tid']}: running", kernel["running_ns"], kernel["seen_running_ns"], 0.02, allowed)
         if not kernel["runnable_ns"] * 0.9 - allowed - 30000000 <= kernel["seen_runnable_ns"] <= kernel["runnable_ns"] * 1.02 + allowed:
             off.append(f"{row['tid']}: runnable for {kernel['seen_runnable_ns']}, the kernel says {kernel['runnable_ns']}")
