@@ -11,10 +11,14 @@
  * The first reading also counts what was before the first switch that is known: the thread's first wait for a processor
  * and, where a program was started, those of the process before it. They are hidden, and get the same as a block of
  * which nothing is known; how many they are, the kernel's count of slices tells. Where they are many, nothing is concluded.
+ *
+ * It also counts how long a thread has run, and the switch itself, some microseconds, as a part of that; the stamps of
+ * switches lie inside of it. So where there are many, each run is made that much longer.
  */
 #include "latency_segments.h"
 
-enum { ROUNDS = 24 };
+enum { ROUNDS = 24, SWITCHES_LEAST = 8 };
+#define SWITCH_MOST 20000 /* ns: that one takes; more is something else */
 
 struct piece {
 	struct ht_segment *first, *end; /* segments that end in it */
@@ -102,6 +106,48 @@ static bool mostly_hidden(const struct piece *p)
 	for (const struct ht_segment *g = p->first; g < p->end; g++)
 		open += g->how == HT_SEGMENT_OFF && !g->known;
 	return p->hidden > 1 && p->hidden * 4 > open;
+}
+
+/* How much of the run at a reading lies in front of it. */
+static uint64_t run_until(const struct ht_segment *at, const struct ht_segment *end, uint64_t time)
+{
+	return at < end && at->how == HT_SEGMENT_RUN && at->begin_ns < time ? time - at->begin_ns : 0;
+}
+
+/* `more` than its runs are long a thread has run in a piece: the switches at their ends. */
+static void run_longer(const struct piece *p, uint64_t more)
+{
+	uint64_t switches = 0;
+	for (const struct ht_segment *g = p->first; g < p->end; g++)
+		switches += g->how == HT_SEGMENT_OFF || g->how == HT_SEGMENT_PREEMPTED;
+	uint64_t each = switches >= SWITCHES_LEAST ? more / switches : 0;
+	if (!each || each > SWITCH_MOST)
+		return;
+	for (struct ht_segment *g = p->first + 1; g < p->end; g++) {
+		if (g[-1].how != HT_SEGMENT_RUN || (g->how != HT_SEGMENT_OFF && g->how != HT_SEGMENT_PREEMPTED))
+			continue;
+		uint64_t room = (g->how == HT_SEGMENT_OFF ? g->ready_ns : g->end_ns) - g->begin_ns - 1;
+		g->begin_ns += each < room ? each : room;
+		g[-1].end_ns = g->begin_ns;
+	}
+}
+
+void ht_story_calibrate_runs(struct ht_thread_story *s)
+{
+	struct ht_segment *at = s->segments, *end = at + s->count;
+	int64_t before = 0;
+	uint64_t seen = 0;
+	for (size_t i = 0; i < s->stat_count; i++) {
+		const struct ht_schedstat *k = &s->stats[i];
+		struct piece p = take(at, end, k->time_ns, 0);
+		for (const struct ht_segment *g = p.first; g < p.end; g++)
+			seen += g->how == HT_SEGMENT_RUN ? g->end_ns - g->begin_ns : 0;
+		at = p.end;
+		int64_t missing = (int64_t)(k->running_ns - seen - run_until(at, end, k->time_ns)), more = missing - before;
+		before = missing;
+		if (more > 0 && !p.lost && p.first < p.end && (i || hidden_waits(&p, k) == 1))
+			run_longer(&p, (uint64_t)more);
+	}
 }
 
 void ht_story_calibrate(struct ht_thread_story *s)

@@ -150,6 +150,7 @@ static void tell_thread(struct ht_thread_story *s, struct ht_latency_thread *t, 
 	t->switched = s->switch_count > 0;
 	if (t->switched) {
 		ht_story_from_switches(s);
+		ht_story_calibrate_runs(s);
 		ht_story_calibrate(s);
 	} else {
 		ht_story_from_waits(s);

@@ -53,7 +53,8 @@ static inline struct ht_segment *ht_story_add(struct ht_thread_story *s, unsigne
  */
 void ht_story_from_switches(struct ht_thread_story *s);
 void ht_story_from_waits(struct ht_thread_story *s);
-/* Makes what was RUNNABLE agree with the kernel's sums; of a story from switches. */
+/* Makes what was RUNNING, then what was RUNNABLE, agree with the kernel's sums; of a story from switches. */
+void ht_story_calibrate_runs(struct ht_thread_story *s);
 void ht_story_calibrate(struct ht_thread_story *s);
 /* The moment from which a wait that was slept through up to `end` was over, UINT64_MAX if nothing says: its wake, a
  * deadline. */

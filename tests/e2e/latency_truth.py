@@ -38,14 +38,14 @@ for row in threads["rows"]:
 if not threads["lost_switches"] and unknown > total / 100:
     off.append(f"{unknown} ns of {total} are unknown, and no switch was lost")
 
-# What the kernel counted. A switch itself takes some microseconds of it; threads begin before they are seen, and wait for
+# What the kernel counted. Threads begin before they are seen, and wait for
 # their first processor then, programs' first threads for several.
 if switched and not threads["lost_switches"]:
     for row in threads["rows"]:
         kernel = row["kernel"]
         if kernel["time_ns"] is None or row["tid"] == row["pid"]:
             continue
-        allowed = 5000000 + 8000 * (row["switches"]["voluntary"] + row["switches"]["involuntary"])
+        allowed = 5000000 + 1000 * (row["switches"]["voluntary"] + row["switches"]["involuntary"])
         near(f"{row['tid']}: running", kernel["running_ns"], kernel["seen_running_ns"], 0.02, allowed)
         if not kernel["runnable_ns"] * 0.9 - allowed - 30000000 <= kernel["seen_runnable_ns"] <= kernel["runnable_ns"] * 1.02 + allowed:
             off.append(f"{row['tid']}: runnable for {kernel['seen_runnable_ns']}, the kernel says {kernel['runnable_ns']}")

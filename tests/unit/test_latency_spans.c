@@ -210,6 +210,35 @@ static void calibrates(void **unused)
 		   "run 100 mutex 0 ready 50 run 50 mutex 0 ready 50 run 50 other 0 ready 50 run 50 ready 20 run 80");
 }
 
+/* Ten switches; between the readings the kernel says that the thread ran `more` longer than they do. */
+static void switches_are_run(uint64_t more, uint64_t run, uint64_t ready)
+{
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 100, "main", 0, 1100);
+	latency_stat(&f, t, 50, 50, 0);
+	for (unsigned i = 0; i < 10; i++) {
+		(i % 2 ? latency_preempted : latency_blocked)(&f, t, 100 + 100 * i);
+		latency_in(&f, t, 150 + 100 * i);
+	}
+	latency_stat(&f, t, 1070, 550 + 20 + more, 250);
+	struct ht_latency *l = latency_read(&f);
+	struct ht_breakdown b = {0};
+	ht_breakdown_add(l, ht_latency_thread(l, t), 0, UINT64_MAX, &b);
+	assert_int_equal(b.running_ns, run * US);
+	assert_int_equal(b.runnable_ns, ready * US);
+	assert_int_equal(b.total_ns, b.running_ns + b.runnable_ns + b.blocked_ns[HT_WAIT_NONE]);
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+static void calibrates_runs(void **unused)
+{
+	(void)unused;
+	switches_are_run(0, 600, 250);
+	switches_are_run(30, 630, 250);
+	switches_are_run(100000, 600, 250); /* no switch takes that long */
+}
+
 /* The first reading has the thread's first wait for a processor, of which no switch tells: it gets what a block gets.
  */
 static void first_reading(void **unused)
@@ -343,7 +372,7 @@ int main(void)
 	    cmocka_unit_test(stalls),	  cmocka_unit_test(lost_switches), cmocka_unit_test(lost_between),
 	    cmocka_unit_test(calibrates), cmocka_unit_test(first_reading), cmocka_unit_test(without_switches),
 	    cmocka_unit_test(parts),	  cmocka_unit_test(only_stalls), cmocka_unit_test(nothing),
-	    cmocka_unit_test(never_ended),
+	    cmocka_unit_test(never_ended), cmocka_unit_test(calibrates_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
