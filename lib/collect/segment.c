@@ -269,11 +269,30 @@ bool ht_host_mapped(struct ht_collector *c, struct ht_host *h)
 	return mapped && h->seg;
 }
 
-/* Lanes are gone by now. Slots that were claimed by nobody we heard of may have counted losses. */
+/* A slot that was claimed by nobody we heard of: what it counted and did not lose, it wrote after the end; or was killed before
+ * it wrote the first. */
+static void count_unheard(struct ht_trace_totals *t, const struct ht_slot *s)
+{
+	uint64_t lost_before = 0, lost = 0, counted = t->counted;
+	for (unsigned i = 0; i < HT_RING_LOST_COUNT; i++)
+		lost_before += t->lost[i];
+	count_losses(t, s);
+	for (unsigned i = 0; i < HT_RING_LOST_COUNT; i++)
+		lost += t->lost[i];
+	uint64_t unread = t->counted - counted - (lost - lost_before);
+	if (unread >> 62)
+		return;
+	if (HT_LOAD_RELAXED(&s->head))
+		t->lost[HT_LOST_AFTER_CLOSE] += unread;
+	else
+		t->counted -= unread;
+}
+
+/* Lanes are gone by now. */
 void ht_host_free(struct ht_collector *c, struct ht_host *h)
 {
 	for (uint32_t i = 0; h->seg && i < h->spare_count; i++)
-		count_losses(c->totals, ht_host_slot(h, h->spares[i]));
+		count_unheard(c->totals, ht_host_slot(h, h->spares[i]));
 	if (h->seg) {
 		c->totals->exec_not_attached += HT_LOAD_RELAXED(&h->seg->exec_not_attached);
 		c->totals->counted += HT_LOAD_RELAXED(&h->seg->counted);
