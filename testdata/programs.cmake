@@ -30,7 +30,7 @@ function(ht_program output source compiler)
 	set(program_outputs ${program_outputs} ${HT_PROGRAMS_DIR}/${output} PARENT_SCOPE)
 endfunction()
 
-foreach(name htload swap)
+foreach(name htload swap turns)
 	ht_program(${name} ${name}.c ${HT_GCC} -fPIE -pie -pthread)
 	ht_program(${name}-clang ${name}.c ${HT_CLANG} -fPIE -pie -pthread)
 endforeach()

@@ -264,18 +264,19 @@ void ht_trace_writer_sample(struct ht_trace_writer *w, const struct ht_sample *s
  * Ids must have been given out before: an event of an unknown thread is not written, an unknown
  * stack becomes 0, a death of an unknown birth an UNKNOWN one, and each such case is counted. */
 uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e);
-/* The same of one thread's births and deaths in a row, in their simplest form; a third of the work. Births take the next
- * numbers, from ht_trace_writer_births on. */
+/* The same of births and deaths in their simplest form; a third of the work. Births take the next numbers, from
+ * ht_trace_writer_births on. */
 struct ht_birth_death {
 	uint64_t time;	 /* as of struct ht_event; so below */
 	uint64_t address; /* births */
 	uint64_t seq;	 /* deaths: of a birth that was written, or stands in front of it here */
 	uint64_t size;	 /* deaths: with sized_ends */
+	uint32_t thread;
 	uint32_t stack;
 	uint8_t bits;	 /* enum ht_event_bits but UNPAIRED: a birth but ALIGNED, NEW without an alignment; or a death that
 			  * names one */
 };
-void ht_trace_writer_lives(struct ht_trace_writer *w, uint32_t thread, const struct ht_birth_death *e, size_t n);
+void ht_trace_writer_lives(struct ht_trace_writer *w, const struct ht_birth_death *e, size_t n);
 uint64_t ht_trace_writer_births(const struct ht_trace_writer *w);
 /* Writes what is buffered as blocks, dictionaries first. 0 or HT_ERR_SYSTEM: from then on the
  * writer accepts and discards everything; what is in the file is a readable prefix. */

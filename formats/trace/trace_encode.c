@@ -1,10 +1,8 @@
 /* trace_encode: see trace_encode.h. */
-#include "trace_encode.h"
+#include "trace_encode_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define FAR 4096 /* zigzagged: a death further than that from both of the last two begins something new */
 
 struct local {
 	uint64_t start;
@@ -129,8 +127,7 @@ static void enter_thread(struct ht_encoder *c, struct ht_encoder_thread *t, uint
 		c->max = t->last;
 }
 
-/* The event that comes is of this thread, which is not that of the run. False: there is no such thread. */
-static __attribute__((noinline)) bool switch_thread(struct ht_encoder *c, uint32_t id, bool stamped, uint64_t time)
+bool ht_encoder_switch_thread(struct ht_encoder *c, uint32_t id, bool stamped, uint64_t time)
 {
 	if (id >= c->thread_count) {
 		c->bad_references++;
@@ -154,25 +151,13 @@ static unsigned without_number(struct ht_encoder *c, unsigned op)
 	return op == HT_OP_REALLOC_FREE ? HT_OP_REALLOC_FREE_UNKNOWN : HT_OP_FREE_UNKNOWN;
 }
 
-static inline uint64_t stack_step(uint32_t stack, uint32_t *prev)
-{
-	uint64_t step = ht_zigzag((int64_t)stack - (int64_t)*prev);
-	*prev = stack;
-	return step;
-}
-
-static inline void put_value(struct ht_encoder *c, unsigned column, uint64_t v)
-{
-	c->at[column] = ht_put_varint(c->at[column], v);
-}
-
 /* A step of 0, 1 or 2 is itself, what else there is stands in a column of its own; packed when the block ends. */
 static inline void put_time(struct ht_encoder *c, struct ht_encoder_thread *t, uint64_t ns)
 {
 	uint64_t now = to_units(c, ns), step = now - c->stamp;
 	*c->at[HT_COL_EV_TIME]++ = step < 3 ? (uint8_t)step : 3;
 	if (__builtin_expect(step >= 3, 0))
-		put_value(c, HT_COL_EV_FAR_TIME, ht_zigzag((int64_t)step));
+		ht_encoder_put_value(c, HT_COL_EV_FAR_TIME, ht_zigzag((int64_t)step));
 	c->stamp = t->last = now;
 	if (now < c->min)
 		c->min = now;
@@ -186,10 +171,10 @@ static inline void put_address(struct ht_encoder *c, uint64_t *slot, uint64_t ad
 	*slot = address;
 	c->address_bits |= (uint8_t)address;
 	if (__builtin_expect(!(step & ((1u << c->address_shift) - 1)), 1)) {
-		put_value(c, HT_COL_EV_BIRTH_ADDRESS, ht_zigzag((int64_t)step >> c->address_shift) + 1);
+		ht_encoder_put_value(c, HT_COL_EV_BIRTH_ADDRESS, ht_zigzag((int64_t)step >> c->address_shift) + 1);
 	} else {
-		put_value(c, HT_COL_EV_BIRTH_ADDRESS, 0);
-		put_value(c, HT_COL_EV_FAR_ADDRESS, ht_zigzag((int64_t)step));
+		ht_encoder_put_value(c, HT_COL_EV_BIRTH_ADDRESS, 0);
+		ht_encoder_put_value(c, HT_COL_EV_FAR_ADDRESS, ht_zigzag((int64_t)step));
 	}
 }
 
@@ -202,9 +187,9 @@ static inline void put_freed(struct ht_encoder *c, struct ht_encoder_thread *t, 
 {
 	uint64_t last = ht_zigzag((int64_t)(seq - t->freed[0] - 1)), before = ht_zigzag((int64_t)(seq - t->freed[1] - 1));
 	uint64_t turn = before < last;
-	if (__builtin_expect(last > FAR && before > FAR, 0))
+	if (__builtin_expect(last > HT_FREED_FAR && before > HT_FREED_FAR, 0))
 		turn = 1; /* a third thing: keep the one that is in use */
-	put_value(c, HT_COL_EV_FREED, (turn ? before : last) << 1 | turn);
+	ht_encoder_put_value(c, HT_COL_EV_FREED, (turn ? before : last) << 1 | turn);
 	t->freed[1] = t->freed[!turn];
 	t->freed[0] = seq;
 }
@@ -251,9 +236,7 @@ static inline void note_birth(struct ht_encoder *c, struct ht_encoder_thread *t,
 	s->op = e->op & HT_EVENT_OP;
 }
 
-/* The half of a realloc may be taken back, until the thread's next one: till then its block counts as live. */
-static __attribute__((noinline)) void open_realloc(struct ht_encoder *c, struct ht_encoder_thread *t, bool known,
-						   uint64_t value, uint64_t size)
+void ht_encoder_open_realloc(struct ht_encoder *c, struct ht_encoder_thread *t, bool known, uint64_t value, uint64_t size)
 {
 	if (t->realloc_open && t->realloc_known && !c->survivors.off)
 		ht_survivors_death(&c->survivors, t->realloc_value);
@@ -276,7 +259,7 @@ static inline void note_death(struct ht_encoder *c, struct ht_encoder_thread *t,
 {
 	c->level.now -= e->size;
 	if (__builtin_expect(op == HT_OP_REALLOC_FREE, 0))
-		open_realloc(c, t, true, e->seq, e->size);
+		ht_encoder_open_realloc(c, t, true, e->seq, e->size);
 	else if (__builtin_expect(!c->survivors.off, 1))
 		ht_survivors_death(&c->survivors, e->seq);
 }
@@ -297,7 +280,7 @@ static __attribute__((noinline)) void note_other(struct ht_encoder *c, struct ht
 						 const struct ht_event *e)
 {
 	if (op == HT_OP_REALLOC_FREE_UNKNOWN)
-		open_realloc(c, t, false, e->address, 0);
+		ht_encoder_open_realloc(c, t, false, e->address, 0);
 	else if (op == HT_OP_REALLOC_UNDO)
 		undo_realloc(c, t);
 	else if (op == HT_OP_IMAGE_END)
@@ -309,19 +292,19 @@ static __attribute__((noinline)) void note_other(struct ht_encoder *c, struct ht
 static __attribute__((noinline)) void put_rare(struct ht_encoder *c, const struct ht_event *e, unsigned has)
 {
 	if (has & HT_OP_HAS_SIZE && !(has & HT_OP_HAS_BIRTH))
-		put_value(c, HT_COL_EV_OTHER_SIZE, e->size);
+		ht_encoder_put_value(c, HT_COL_EV_OTHER_SIZE, e->size);
 	if (has & HT_OP_HAS_ADDRESS)
-		put_value(c, HT_COL_EV_OTHER_ADDRESS, e->address);
+		ht_encoder_put_value(c, HT_COL_EV_OTHER_ADDRESS, e->address);
 	if (has & HT_OP_HAS_EXTRA)
-		put_value(c, HT_COL_EV_EXTRA, e->extra);
+		ht_encoder_put_value(c, HT_COL_EV_EXTRA, e->extra);
 	if (has & HT_OP_HAS_EXTRA2)
-		put_value(c, HT_COL_EV_EXTRA2, e->extra2);
+		ht_encoder_put_value(c, HT_COL_EV_EXTRA2, e->extra2);
 }
 
 uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e)
 {
 	unsigned op = e->op & HT_EVENT_OP;
-	if (__builtin_expect(e->thread != c->run_thread, 0) && !switch_thread(c, e->thread, e->stamped, e->time))
+	if (__builtin_expect(e->thread != c->run_thread, 0) && !ht_encoder_switch_thread(c, e->thread, e->stamped, e->time))
 		return e->seq;
 	struct ht_encoder_thread *t = c->thread;
 	unsigned has = ht_op_info[op].columns;
@@ -343,15 +326,15 @@ uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e)
 	if (has & HT_OP_HAS_BIRTH) {
 		e->seq = c->next_seq++;
 		c->requested_bytes += e->size;
-		put_value(c, HT_COL_EV_SIZE, e->size);
-		put_value(c, HT_COL_EV_BIRTH_STACK, stack_step(stack, &c->birth_stack));
+		ht_encoder_put_value(c, HT_COL_EV_SIZE, e->size);
+		ht_encoder_put_value(c, HT_COL_EV_BIRTH_STACK, ht_stack_step(stack, &c->birth_stack));
 		note_birth(c, t, e, stack);
 		if (c->addresses)
 			put_address(c, &c->address[ht_address_slot(e->size, t->local)], e->address);
 		else if (e->unpaired)
 			has |= HT_OP_HAS_ADDRESS;
 	} else {
-		put_value(c, HT_COL_EV_OTHER_STACK, stack_step(stack, &c->other_stack));
+		ht_encoder_put_value(c, HT_COL_EV_OTHER_STACK, ht_stack_step(stack, &c->other_stack));
 		if (__builtin_expect(has & HT_OP_HAS_FREED, 1)) {
 			put_freed(c, t, e->seq);
 			note_death(c, t, op, e);
@@ -364,109 +347,6 @@ uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e)
 			     0))
 		put_rare(c, e, has);
 	return e->seq;
-}
-
-/*
- * The whole state in locals: what is stored into columns, being bytes, might alias anything else, and every field would be
- * loaded again after each byte. So an event takes 60 instructions, against 170 in ht_encoder_put.
- */
-void ht_encoder_put_lives(struct ht_encoder *c, uint32_t thread, const struct ht_birth_death *e, size_t n)
-{
-	if (!n || (thread != c->run_thread && !switch_thread(c, thread, e->bits & HT_EVENT_STAMPED, e->time)))
-		return;
-	struct ht_encoder_thread *t = c->thread;
-	struct ht_encoder_level level = c->level;
-	uint8_t *op = c->at[HT_COL_EV_OP], *steps = c->at[HT_COL_EV_TIME], *sizes = c->at[HT_COL_EV_SIZE],
-		*births = c->at[HT_COL_EV_BIRTH_STACK], *deaths = c->at[HT_COL_EV_OTHER_STACK], *freed = c->at[HT_COL_EV_FREED],
-		*addresses = c->at[HT_COL_EV_BIRTH_ADDRESS];
-	const uint64_t unit = c->unit, reciprocal = c->unit_reciprocal, aligned = (1u << c->address_shift) - 1;
-	const uint32_t node_limit = c->node_limit, local = t->local;
-	const bool keep_address = c->addresses;
-	const unsigned shift = c->address_shift;
-	uint64_t stamp = c->stamp, last = t->last, min = c->min, max = c->max, seq = c->next_seq, requested = c->requested_bytes;
-	uint64_t freed0 = t->freed[0], freed1 = t->freed[1], order = t->births;
-	uint32_t birth_stack = c->birth_stack, other_stack = c->other_stack;
-	uint8_t address_bits = c->address_bits;
-	for (const struct ht_birth_death *end = e + n; e < end; e++) {
-		unsigned bits = e->bits;
-		uint32_t stack = e->stack;
-		*op++ = (uint8_t)bits;
-		if (__builtin_expect(stack >= node_limit, 0)) {
-			c->bad_references++;
-			stack = 0;
-		}
-		if (bits & HT_EVENT_STAMPED) {
-			uint64_t now = (uint64_t)(((unsigned __int128)e->time * reciprocal) >> 64);
-			now += e->time - now * unit >= unit;
-			uint64_t step = now - stamp;
-			*steps++ = step < 3 ? (uint8_t)step : 3;
-			if (__builtin_expect(step >= 3, 0))
-				put_value(c, HT_COL_EV_FAR_TIME, ht_zigzag((int64_t)step));
-			stamp = last = now;
-			min = now < min ? now : min;
-			max = now > max ? now : max;
-		}
-		if (ht_op_is_birth(bits & HT_EVENT_OP)) {
-			uint64_t size = e->size;
-			requested += size;
-			sizes = ht_put_varint(sizes, size);
-			if (__builtin_expect((bits & HT_EVENT_OP) == HT_OP_NEW, 0))
-				put_value(c, HT_COL_EV_EXTRA, 0); /* no alignment */
-			births = ht_put_varint(births, stack_step(stack, &birth_stack));
-			level.now += size;
-			bool most = level.now > level.peak;
-			level.peak = most ? level.now : level.peak;
-			level.peak_time = most ? last : level.peak_time;
-			struct ht_survivor *s = c->survivors.off ? NULL : ht_survivors_birth(&c->survivors, seq);
-			if (__builtin_expect(s != NULL, 1))
-				*s = (struct ht_survivor){e->address, size, last, stack, thread, (uint32_t)order,
-							  (uint16_t)(seq - c->survivors.window_first), bits & HT_EVENT_OP};
-			order++;
-			seq++;
-			if (keep_address) {
-				uint64_t *slot = &c->address[ht_address_slot(size, local)], step = e->address - *slot;
-				*slot = e->address;
-				address_bits |= (uint8_t)e->address;
-				bool far = step & aligned;
-				addresses = ht_put_varint(addresses, far ? 0 : ht_zigzag((int64_t)step >> shift) + 1);
-				if (__builtin_expect(far, 0))
-					put_value(c, HT_COL_EV_FAR_ADDRESS, ht_zigzag((int64_t)step));
-			}
-		} else {
-			deaths = ht_put_varint(deaths, stack_step(stack, &other_stack));
-			uint64_t near = ht_zigzag((int64_t)(e->seq - freed0 - 1)), before = ht_zigzag((int64_t)(e->seq - freed1 - 1));
-			uint64_t turn = before < near || (near > FAR && before > FAR);
-			freed = ht_put_varint(freed, (turn ? before : near) << 1 | turn);
-			freed1 = turn ? freed0 : freed1;
-			freed0 = e->seq;
-			level.now -= e->size;
-			if (__builtin_expect((bits & HT_EVENT_OP) == HT_OP_REALLOC_FREE, 0))
-				open_realloc(c, t, true, e->seq, e->size);
-			else if (__builtin_expect(!c->survivors.off, 1))
-				ht_survivors_death(&c->survivors, e->seq);
-		}
-	}
-	c->room -= (uint32_t)n;
-	c->level = level;
-	c->at[HT_COL_EV_OP] = op;
-	c->at[HT_COL_EV_TIME] = steps;
-	c->at[HT_COL_EV_SIZE] = sizes;
-	c->at[HT_COL_EV_BIRTH_STACK] = births;
-	c->at[HT_COL_EV_OTHER_STACK] = deaths;
-	c->at[HT_COL_EV_FREED] = freed;
-	c->at[HT_COL_EV_BIRTH_ADDRESS] = addresses;
-	c->stamp = stamp;
-	t->last = last;
-	c->min = min;
-	c->max = max;
-	c->next_seq = seq;
-	c->requested_bytes = requested;
-	t->freed[0] = freed0;
-	t->freed[1] = freed1;
-	t->births = order;
-	c->birth_stack = birth_stack;
-	c->other_stack = other_stack;
-	c->address_bits = address_bits;
 }
 
 static void finish_threads(struct ht_encoder *c)

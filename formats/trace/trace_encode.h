@@ -95,8 +95,8 @@ static inline void ht_encoder_limit(struct ht_encoder *c, uint64_t events)
 bool ht_encoder_make_room(struct ht_encoder *c);
 /* There must be room. */
 uint64_t ht_encoder_put(struct ht_encoder *c, struct ht_event *e);
-/* There must be room for n; see ht_trace_writer_lives. */
-void ht_encoder_put_lives(struct ht_encoder *c, uint32_t thread, const struct ht_birth_death *e, size_t n);
+/* There must be room for n; see ht_trace_writer_lives. In trace_encode_lives.c. */
+void ht_encoder_put_lives(struct ht_encoder *c, const struct ht_birth_death *e, size_t n);
 /* The block's payload into raw and its facts into h; then starts the next one. */
 void ht_encoder_finish_block(struct ht_encoder *c, struct ht_block_head *h, struct ht_buf *raw);
 

@@ -327,7 +327,7 @@ uint64_t ht_trace_writer_event(struct ht_trace_writer *w, struct ht_event *e)
 	return ht_encoder_put(&w->events, e);
 }
 
-void ht_trace_writer_lives(struct ht_trace_writer *w, uint32_t thread, const struct ht_birth_death *e, size_t n)
+void ht_trace_writer_lives(struct ht_trace_writer *w, const struct ht_birth_death *e, size_t n)
 {
 	while (n) {
 		if (__builtin_expect(!w->events.room, 0) && !ht_encoder_make_room(&w->events)) {
@@ -335,7 +335,7 @@ void ht_trace_writer_lives(struct ht_trace_writer *w, uint32_t thread, const str
 			ht_encoder_make_room(&w->events);
 		}
 		size_t some = n < w->events.room ? n : w->events.room;
-		ht_encoder_put_lives(&w->events, thread, e, some);
+		ht_encoder_put_lives(&w->events, e, some);
 		e += some;
 		n -= some;
 	}

@@ -8,7 +8,7 @@
  *   welcome.c   hellos in, segments out        segment.c  memory of a host, spare slots, offers
  *   guests.c    life and death of images       drain.c    rounds: order across lanes (drain.h)
  *   children.c  forked, not heard of yet       event.c    one record → one trace event
- *   times.c     waits, wakes, stalls          straight.c  births and deaths of a thread that is alone
+ *   times.c     waits, wakes, stalls          plain.c    ordinary births and deaths, in batches
  *   lookout.c   what must be looked for        lane_stacks.c  its frames → a node
  *   watch.c     sleeping and being woken       labels.c   what the program said
  *   beat.c      the sign of life               switches.c, runners.c, switch_telling.c
@@ -151,6 +151,7 @@ struct ht_lane {
 	struct ht_ring_reader reader;
 	struct ht_record queue[HT_QUEUE];
 	uint32_t queue_at, queue_count;
+	uint32_t leaf[HT_QUEUE], stacked; /* the queue's first `stacked` are plain, and these are the nodes of their stacks */
 	uint64_t told;		/* position behind the last record told */
 	uint64_t recorded;	/* events told, or counted as lost when they were read */
 	/* merging */
@@ -193,6 +194,12 @@ struct ht_arrival { /* said hello and was answered; begins when all that wait ar
 	uint32_t own_pid;
 };
 
+struct ht_plain_batch { /* plain.c: told, but not written yet */
+	struct ht_birth_death lives[4 * HT_QUEUE];
+	unsigned count;
+	uint64_t next_seq; /* of the next birth */
+};
+
 #define HT_TICK_LOG 256
 struct ht_collector {
 	const struct ht_collect_settings *settings;
@@ -200,6 +207,7 @@ struct ht_collector {
 	struct ht_interner intern;
 	struct ht_labels labels;
 	struct ht_tickclock clock;
+	struct ht_plain_batch batch;
 	struct ht_host *hosts;
 	struct ht_guest *images, *closed;
 	uint32_t image_count; /* of both */
@@ -337,8 +345,6 @@ void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse);
 /* event.c */
 /* Tells the record, or says what it must wait for. */
 enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted);
-/* Tells a birth or death in the general way, whatever other lanes hold. False: the record cannot be right. */
-void ht_event_tell_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, uint32_t leaf);
 /* ns of the next event of a lane that carries or inherits ticks. */
 static inline uint64_t ht_event_time(const struct ht_collector *c, struct ht_lane *l, uint64_t ticks)
 {
@@ -380,18 +386,19 @@ bool ht_switches_busy(const struct ht_collector *c);
 /* Counts what was lost; the kernel tells nothing from now on. */
 void ht_switches_finish(struct ht_collector *c);
 
-/* straight.c */
-/* Tells plain records of a program's only thread, in its ring's order, up to one that is not: how many. */
-unsigned ht_straight_tell(struct ht_collector *c, struct ht_lane *l);
+/* plain.c */
+/* Tells up to n of the lane's next records, whose stacks are known, up to the first that is not simple: how many. */
+unsigned ht_plain_tell(struct ht_collector *c, struct ht_lane *l, unsigned n);
+/* Writes what it told; before any other event is. */
+void ht_plain_flush(struct ht_collector *c);
 
 /* lane_stacks.c */
-/* Brings the mirror up to date; *leaf: the stack's node, 0 = empty. sure: nothing unknown will come. MODULE: wait for that
- * of the pc *wanted; NEVER: the record cannot be right. */
-enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, bool sure, uint32_t *leaf,
-			    uint64_t *wanted);
-/* The same for plain records of a lane that waits for nobody: how many. Fewer than n: the next one cannot be right. Without a
- * stack: 0, as with one that is refused. */
-unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, unsigned n, uint32_t *leaf);
+/* Brings the mirror up to date; *leaf: the stack's node, 0 = empty. MODULE: wait for that of the pc *wanted; NEVER: the
+ * record cannot be right. */
+enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint32_t *leaf, uint64_t *wanted);
+/* The same for n plain records ahead of being told: how many, up to one whose module may still come, or that cannot be right.
+ * Without a stack: 0, as with one that is refused. */
+unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, unsigned n, uint32_t *leaf);
 void ht_frames_release(struct ht_collector *c, struct ht_frames *f);
 
 /* collector.c */

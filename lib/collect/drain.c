@@ -22,8 +22,10 @@
  * it waits for lies below heads loaded after it was seen. If it does not come it is not there, and the
  * lane goes on without: earliest first, but not while another waiting lane still holds it.
  *
+ * Most records are plain births and deaths, and are told in batches (plain.c); the others one by one (event.c).
+ *
  * Images with one thread never wait: there is nobody who could hold anything. While such a one is the only one that
- * tells, as mostly, its ring's order is the order, and it is told in batches (straight.c).
+ * tells, as mostly, its ring's order is the order: no keys are needed and no heap.
  */
 #include "drain.h"
 
@@ -137,6 +139,22 @@ static int find_death(struct ht_collector *c, struct ht_lane *l, uint64_t addres
 	return 0;
 }
 
+/* The queue is told up to queue_at. */
+static enum told advance(struct ht_collector *c, struct ht_lane *l)
+{
+	l->told = l->queue[l->queue_at - 1].end;
+	c->moved = true;
+	if (l->queue_at < l->queue_count) {
+		l->key = l->keys[l->queue_at];
+		return TOLD;
+	}
+	ht_lane_release(l, false);
+	if (ht_lane_refill(c, l))
+		return TOLD;
+	ht_lane_release(l, true);
+	return TOLD_LAST;
+}
+
 /* Tells the lane's next record. TOLD_LAST: it was the last one; TOLD_NOT: it waits, or is damaged. */
 static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned depth)
 {
@@ -168,26 +186,30 @@ static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned d
 			return TOLD_NOT;
 		}
 		l->resolved = false;
-		l->told = r->end;
-		c->moved = true;
-		if (++l->queue_at < l->queue_count) {
-			l->key = l->keys[l->queue_at];
-			return TOLD;
-		}
-		ht_lane_release(l, false);
-		if (ht_lane_refill(c, l))
-			return TOLD;
-		ht_lane_release(l, true);
-		return TOLD_LAST;
+		l->queue_at++;
+		return advance(c, l);
 	}
+}
+
+/* How many of the lane's next records are plain and due up to limit, while nobody waits for one of them. */
+static unsigned plain_ones(const struct ht_collector *c, const struct ht_lane *l, uint64_t limit)
+{
+	uint32_t end = l->queue_at;
+	if (!c->waiting_count && !l->resolved)
+		while (end < l->stacked && l->keys[end] <= limit)
+			end++;
+	return end - l->queue_at;
 }
 
 /* Tells the first lane's records up to limit. False: it has left the heap's order (empty, or waits). */
 static bool tell_run(struct ht_collector *c, struct ht_lane *l, uint64_t limit)
 {
-	while (l->key <= limit && !c->woken_count && !c->heap_stale)
-		if (tell_next(c, l, 0) != TOLD)
+	while (l->key <= limit && !c->woken_count && !c->heap_stale) {
+		unsigned plain = plain_ones(c, l, limit), told = plain ? ht_plain_tell(c, l, plain) : 0;
+		l->queue_at += told;
+		if ((told ? advance(c, l) : tell_next(c, l, 0)) != TOLD)
 			return false;
+	}
 	return true;
 }
 
@@ -242,21 +264,19 @@ static void tell_alone(struct ht_collector *c, struct ht_lane *l)
 {
 	for (;;) {
 		ht_collector_tick(c, ht_tickclock_now(&c->clock));
-		if (!l->linked && ht_straight_tell(c, l)) {
+		if (!ht_lane_decode(c, l))
+			return;
+		while (l->queue_at < l->queue_count) {
+			unsigned plain = l->stacked > l->queue_at ? ht_plain_tell(c, l, l->stacked - l->queue_at) : 0;
+			uint64_t wanted;
 			c->moved = true;
-			ht_lane_release(l, false);
-			continue;
+			if (!plain && ht_event_tell(c, l, &l->queue[l->queue_at], &wanted)) {
+				l->unbounded = true; /* it has no key yet */
+				return;
+			}
+			l->queue_at += plain ? plain : 1;
+			l->told = l->queue[l->queue_at - 1].end;
 		}
-		if (!ht_lane_decode(c, l, 1))
-			return;
-		uint64_t wanted;
-		c->moved = true;
-		if (ht_event_tell(c, l, &l->queue[0], &wanted)) {
-			l->unbounded = true; /* it has no key yet */
-			return;
-		}
-		l->queue_at = 1;
-		l->told = l->queue[0].end;
 		ht_lane_release(l, false);
 	}
 }
@@ -295,6 +315,8 @@ bool ht_drain_round(struct ht_collector *c)
 		heap_push(c, l);
 		merge(c);
 	}
+	if (c->batch.count)
+		ht_plain_flush(c);
 	for (size_t i = 0; i < c->lane_count; i++) {
 		struct ht_lane *l = c->lanes[i];
 		ht_lane_release(l, true);

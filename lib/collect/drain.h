@@ -18,8 +18,8 @@ void ht_lane_load_head(struct ht_lane *l);
 void ht_lane_damage(struct ht_lane *l);
 
 /* queue.c */
-/* The queue is empty: decodes the next records below head, `most` at most. False: there are none. */
-bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l, unsigned most);
+/* The queue is empty: decodes the next records below head. False: there are none. */
+bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l);
 /* The same, and says when they are due. */
 bool ht_lane_refill(struct ht_collector *c, struct ht_lane *l);
 /* Is there a record to tell? Then its key is set. */

@@ -23,7 +23,11 @@ struct telling {
 
 static bool apply_stack(struct telling *t)
 {
-	t->want = ht_stack_apply(t->c, t->l, t->r, false, &t->node, &t->wanted);
+	size_t at = (size_t)(t->r - t->l->queue);
+	if (at < t->l->stacked)
+		t->node = t->l->leaf[at];
+	else
+		t->want = ht_stack_apply(t->c, t->l, t->r, &t->node, &t->wanted);
 	return !t->want;
 }
 
@@ -173,16 +177,6 @@ static bool tell_death(struct telling *t)
 	if (t->c->waiting_count)
 		ht_drain_told(t->c, image, HT_WANT_DEATH, address);
 	return true;
-}
-
-void ht_event_tell_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, uint32_t leaf)
-{
-	struct ht_record record = {.op = r->op, .flags = r->flags, .ticks = r->ticks, .address = r->address, .size = r->size};
-	struct telling t = {.c = c, .l = l, .r = &record, .node = leaf};
-	if (ht_op_is_birth(r->op))
-		be_born(&t, birth_place(&t));
-	else
-		die(&t, ht_pairs_find(&l->image->pairs, r->address));
 }
 
 static bool tell_undo(struct telling *t)
@@ -397,6 +391,8 @@ static bool find_image(struct telling *t)
 enum ht_want ht_event_tell(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint64_t *wanted)
 {
 	struct telling t = {.c = c, .l = l, .r = r};
+	if (c->batch.count)
+		ht_plain_flush(c);
 	bool told = l->image || find_image(&t);
 	if (told) {
 		switch (r->op) {

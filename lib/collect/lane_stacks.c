@@ -17,7 +17,6 @@
 struct step {
 	struct ht_collector *c;
 	struct ht_lane *l;
-	bool sure;	 /* whatever is not known now will not come */
 	uint64_t wanted; /* pc of a module that may still come */
 };
 
@@ -77,7 +76,7 @@ static HT_COLD uint32_t new_frame(struct step *s, struct ht_node_cache *key, uns
 	struct ht_space *space = s->l->image->space;
 	uint64_t pc = key->pc & ~(1ull << 63);
 	const struct ht_mapping *m = ht_space_find(space, s->l->generation, pc - 1);
-	if (!m && !s->sure && !s->l->resolved && !ht_drain_alone(s->c, s->l, true)) {
+	if (!m && !s->l->resolved && !ht_drain_alone(s->c, s->l, true)) {
 		s->wanted = pc;
 		return 0;
 	}
@@ -159,10 +158,9 @@ static HT_COLD void prepare(struct ht_collector *c, struct ht_lane *l)
 	l->frames.view = l->view;
 }
 
-enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, bool sure, uint32_t *leaf,
-			    uint64_t *wanted)
+enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, uint32_t *leaf, uint64_t *wanted)
 {
-	struct step s = {c, l, sure, 0};
+	struct step s = {c, l, 0};
 	bool absolute = r->flags & (HT_REC_ABS | HT_REC_ASIDE), aside = r->flags & HT_REC_ASIDE;
 	uint32_t depth = absolute ? 0 : r->kept;
 	unsigned end = absolute ? r->kept & 7 : 0;
@@ -199,9 +197,9 @@ enum ht_want ht_stack_apply(struct ht_collector *c, struct ht_lane *l, const str
 }
 
 /* The stack of one plain record: ht_stack_apply without what there cannot be. */
-unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_plain *r, unsigned n, uint32_t *leaf)
+unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const struct ht_record *r, unsigned n, uint32_t *leaf)
 {
-	struct step s = {c, l, true, 0};
+	struct step s = {c, l, 0};
 	unsigned i = 0;
 	if (HT_UNLIKELY(l->frames.view != l->view || !l->frames.table))
 		prepare(c, l);
@@ -222,6 +220,8 @@ unsigned ht_stack_apply_plain(struct ht_collector *c, struct ht_lane *l, const s
 			uint64_t word = HT_LOAD_RELAXED(&r->words[k]);
 			const struct ht_frame_place *p = place_of(&l->frames, word, node);
 			node = HT_LIKELY(p->word == word && p->parent == node) ? p->node : look_further(&s, word, node);
+			if (HT_UNLIKELY(!node))
+				return i;
 			mirror[depth++] = node;
 		}
 		l->depth = depth;

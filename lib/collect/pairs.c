@@ -116,7 +116,7 @@ bool ht_pairs_grow(struct ht_pairs *p)
 	p->table = t;
 	p->mask = lines - 1;
 	p->shift = 64 - log;
-	p->grow_at = lines * HT_PAIRS_LINE / 4 * 3;
+	p->grow_at = lines * HT_PAIRS_LINE / 2;
 	if (had)
 		spread(p, lines / 2);
 	return true;

@@ -3,6 +3,8 @@
  */
 #include "drain.h"
 
+#define SOME 4 /* records that are not all plain: behind them there may be plain ones again */
+
 /* Always inline: gcc takes a function that only prefetches for one without effect, and drops its calls. */
 HT_INLINE void prefetch(const struct ht_lane *l, const struct ht_record *r)
 {
@@ -118,13 +120,18 @@ static void set_keys(struct ht_collector *c, struct ht_lane *l)
 		l->key = l->keys[l->queue_at];
 }
 
-static void read_queue(struct ht_collector *c, struct ht_lane *l, unsigned most)
+/* Plain records with their stacks, if such are next; else a few of all kinds. */
+static void read_queue(struct ht_collector *c, struct ht_lane *l)
 {
-	enum ht_read e = ht_ring_read_some(&l->reader, l->queue, most, &l->queue_count);
-	if (e == HT_READ_LINK && l->offered)
-		l->linked = true;
-	else if (e == HT_READ_LINK || e == HT_READ_DAMAGED)
-		ht_lane_damage(l);
+	l->queue_count = l->image ? ht_ring_read_plain(&l->reader, l->queue, HT_QUEUE) : 0;
+	unsigned plain = l->queue_count;
+	if (!plain) {
+		enum ht_read e = ht_ring_read_some(&l->reader, l->queue, SOME, &l->queue_count);
+		if (e == HT_READ_LINK && l->offered)
+			l->linked = true;
+		else if (e == HT_READ_LINK || e == HT_READ_DAMAGED)
+			ht_lane_damage(l);
+	}
 	if (l->reader.ticks > c->now && l->reader.ticks > ht_tickclock_now(&c->clock)) {
 		uint64_t now = l->reader.ticks = ht_tickclock_now(&c->clock); /* no stamp is of the future */
 		for (uint32_t i = 0; i < l->queue_count; i++)
@@ -133,9 +140,10 @@ static void read_queue(struct ht_collector *c, struct ht_lane *l, unsigned most)
 	}
 	for (uint32_t i = 0; i < l->queue_count; i++)
 		prefetch(l, &l->queue[i]);
+	l->stacked = plain ? ht_stack_apply_plain(c, l, l->queue, plain, l->leaf) : 0;
 }
 
-bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l, unsigned most)
+bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l)
 {
 	l->queue_at = l->queue_count = 0;
 	do {
@@ -143,7 +151,7 @@ bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l, unsigned most)
 			ht_ring_release(&l->reader, l->slot, l->reader.at);
 			ht_host_move(l->host, l);
 		}
-		read_queue(c, l, most);
+		read_queue(c, l);
 	} while (!l->queue_count && l->linked);
 	return l->queue_count > 0;
 }
@@ -151,7 +159,7 @@ bool ht_lane_decode(struct ht_collector *c, struct ht_lane *l, unsigned most)
 bool ht_lane_refill(struct ht_collector *c, struct ht_lane *l)
 {
 	ht_collector_tick(c, ht_tickclock_now(&c->clock));
-	bool more = ht_lane_decode(c, l, HT_QUEUE);
+	bool more = ht_lane_decode(c, l);
 	set_keys(c, l);
 	return more;
 }

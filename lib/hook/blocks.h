@@ -78,9 +78,9 @@ HT_INLINE void ht_death(unsigned op, const void *p, const struct ht_unwind_state
 	}
 	ht_hold(t, from);
 	if (options & HT_OPT_FREE_STACKS)
-		ht_note_death(t, op, (uint64_t)p, options & HT_OPT_STAMP_EACH, from);
+		ht_note_death(t, op, (uint64_t)p, ht_stamps_death(t, options), from);
 	else
-		ht_note_plain_death(t, op, (uint64_t)p, options & HT_OPT_STAMP_EACH);
+		ht_note_plain_death(t, op, (uint64_t)p, ht_stamps_death(t, options));
 	ht_leave(t);
 }
 

@@ -120,13 +120,9 @@ HT_COLD struct ht_thread *ht_claim(bool forked)
 	find_bounds(&t->u);
 	ht_ring_open(&t->w, seg, slot);
 	t->magic = HT_THREAD_MAGIC;
-	/* With a second thread order rests on stamps: two deaths of one address on two threads, each somewhere within
-	 * a tick, could not be told apart. One thread alone needs neither. */
 	static uint32_t claims;
-	if (__atomic_fetch_add(&claims, 1, __ATOMIC_RELAXED) && !forked) {
-		__atomic_fetch_or(&ht_process.options, HT_OPT_STAMP_EACH, __ATOMIC_RELAXED);
+	if (__atomic_fetch_add(&claims, 1, __ATOMIC_RELAXED) && !forked) /* with a second thread, order rests on stamps */
 		__atomic_fetch_and(&ht_process.options, ~(uint32_t)HT_OPT_STAMP_COARSE, __ATOMIC_RELAXED);
-	}
 	uint64_t creator = forked ? 0 : ht_self.serial;
 	ht_self.serial = slot->serial;
 	ht_self.fork_token = 0;

@@ -53,6 +53,8 @@ struct ht_thread {
 	struct ht_unwinder u;
 	uint64_t tick;		/* as of the last stamp; HT_TICK_NEVER = whoever is next stamps */
 	uint64_t stamp;		/* the last one, of the first ring */
+	uint64_t entered;	/* the tick in which it said last that it notes something: note.c */
+	uint64_t alone;		/* what ht_alone is while no other thread does */
 	uint32_t plain_depth;	/* deeper stacks are not written the short way; 0 while the mirror is cut */
 	uint32_t generation[2];	/* last one written, to each ring */
 	uint32_t mirror_base;	/* frames below this index are not known to the collector */
@@ -184,6 +186,12 @@ void ht_note_birth(struct ht_thread *t, unsigned op, uint64_t address, uint64_t 
 		   const struct ht_unwind_state *from);
 void ht_note_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp, const struct ht_unwind_state *from);
 void ht_note_plain_death(struct ht_thread *t, unsigned op, uint64_t address, bool stamp);
+extern uint64_t ht_alone;
+/* Does a death take a stamp of its own? */
+HT_INLINE bool ht_stamps_death(const struct ht_thread *t, uint32_t options)
+{
+	return HT_LOAD_RELAXED(&ht_alone) != t->alone || options & HT_OPT_STAMP_EACH;
+}
 /* The same with a stack that was captured already. */
 void ht_note_captured(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c);
 bool ht_note_module(void *thread, const struct ht_cfi_module *m);

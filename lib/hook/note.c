@@ -163,6 +163,33 @@ static HT_COLD bool write_generation(struct ht_thread *t)
 	return true;
 }
 
+/*
+ * A death may inherit its ring's last stamp, but only while its thread is the only one that notes anything: two deaths of one
+ * address on two threads, each somewhere within a tick, could not be told apart. Here stands who that is: tick << 32 | the
+ * number of its slot, | FOLLOWS if another one was there in the tick before, | SEVERAL if one has joined it.
+ *
+ * Whoever notes something in a tick says so before that is to be seen; and whoever learns an address by that has seen
+ * the word, too. A tick is said to have been entered by its first stamp, which is taken while it stands.
+ */
+#define FOLLOWS (1u << 31)
+#define SEVERAL (1u << 30)
+uint64_t ht_alone __attribute__((aligned(64)));
+
+static HT_COLD void enter_tick(struct ht_thread *t, uint32_t tick)
+{
+	uint64_t mine = (uint64_t)tick << 32 | (t->w.slot->serial & (SEVERAL - 1)), now = HT_LOAD_RELAXED(&ht_alone), then;
+	t->entered = tick;
+	t->alone = mine;
+	do {
+		uint32_t last = (uint32_t)(now >> 32);
+		bool mine_alone = ((now ^ mine) & (SEVERAL - 1)) == 0 && !(now & SEVERAL);
+		if (last == tick)
+			then = mine_alone ? now : now | SEVERAL;
+		else
+			then = mine | (mine_alone || (last != tick - 1 && last != HT_TICK_STALE) ? 0 : FOLLOWS);
+	} while (then != now && !__atomic_compare_exchange_n(&ht_alone, &now, then, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
 /* Any event, on either ring. */
 static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, const struct ht_capture *c)
 {
@@ -189,6 +216,12 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 	if (flags & HT_REC_STAMP) {
 		/* stamps of a ring ascend: a handler may have noted something since n->ticks */
 		ticks = n->ticks && !t->nested && n->ticks >= t->stamp ? n->ticks : ht_clock_now();
+		while (tick != HT_LOAD_RELAXED(&t->w.seg->tick)) {
+			tick = HT_LOAD_RELAXED(&t->w.seg->tick);
+			ticks = n->ticks && ticks == n->ticks ? ticks : ht_clock_now();
+		}
+		if (tick != t->entered)
+			enter_tick(t, tick);
 		if (!t->nested) { /* a stamp of before is not to be inherited: it may be of another tick */
 			t->stamp = ticks;
 			t->tick = tick != HT_TICK_STALE && !n->ticks ? tick : HT_TICK_NEVER;
@@ -276,7 +309,7 @@ HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint6
 		if (HT_UNLIKELY(depth - 1 >= t->plain_depth)) /* 0, too */
 			goto rare;
 	}
-	if (HT_UNLIKELY(size > UINT16_MAX || (!(flags & HT_REC_STAMP) && tick != t->tick)))
+	if (HT_UNLIKELY(size > UINT16_MAX || tick != (flags & HT_REC_STAMP ? t->entered : t->tick)))
 		goto rare;
 	uint64_t bytes = 8 * (2 + !!(flags & HT_REC_STAMP) + depth - kept);
 	uint64_t *p = ht_ring_reserve(&t->w, bytes, !(ht_process.options & HT_OPT_DROP)), *q = p + 1;
@@ -287,6 +320,8 @@ HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint6
 	if (flags & HT_REC_STAMP) {
 		t->tick = HT_LIKELY(tick != HT_TICK_STALE) ? tick : HT_TICK_NEVER;
 		*q++ = t->stamp = ht_clock_now();
+		if (HT_UNLIKELY(tick != HT_LOAD_RELAXED(&t->w.seg->tick)))
+			goto rare;
 	}
 	*q++ = address;
 	if (flags & HT_REC_STACK) {

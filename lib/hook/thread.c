@@ -26,7 +26,7 @@ static struct start {
 static void note_exit(void)
 {
 	struct ht_thread *t = ht_self.thread;
-	if (!ht_recording() || !t || t->magic != HT_THREAD_MAGIC)
+	if (!ht_recording() || !(ht_process.options & HT_OPT_THREAD) || !t || t->magic != HT_THREAD_MAGIC)
 		return;
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	struct ht_note n = {.op = HT_REC_THREAD_EXIT, .flags = HT_REC_STAMP};
@@ -49,7 +49,7 @@ static struct start begin_thread(void *p)
 	ht_self.start_routine = (uint64_t)s->routine;
 	ht_self.serial = s->creator; /* until the claim gives this thread its own */
 	HT_STORE_RELEASE(&s->taken, 0);
-	if (ht_recording() && !ht_self.thread)
+	if (ht_recording() && ht_process.options & HT_OPT_THREAD && !ht_self.thread)
 		ht_claim(false);
 	return copy;
 }
@@ -112,7 +112,7 @@ static struct start *take_start(const void *attr, void *(*routine)(void *), void
 	if (HT_UNLIKELY(!ht_real_ready))
 		ht_real_resolve();
 	struct start *s = NULL;
-	if (HT_UNLIKELY(!ht_recording() || !(ht_process.options & HT_OPT_THREAD)))
+	if (HT_UNLIKELY(!ht_recording()))
 		return NULL;
 	for (unsigned i = 0; i < STARTS && !s; i++)
 		if (!HT_LOAD_RELAXED(&starts[i].taken) && ht_cas_u32(&starts[i].taken, 0, 1))

@@ -154,10 +154,10 @@ enum ht_read ht_ring_read_some(struct ht_ring_reader *reader, struct ht_record *
 #define PLAIN_OPS (1u << HT_REC_MALLOC | 1u << HT_REC_CALLOC | 1u << HT_REC_NEW | 1u << HT_REC_REALLOC | 1u << HT_REC_FREE | \
 		   1u << HT_REC_DELETE | 1u << HT_REC_REALLOC_FREE)
 
-unsigned ht_ring_read_plain(struct ht_ring_reader *reader, struct ht_plain *out, unsigned most)
+unsigned ht_ring_read_plain(struct ht_ring_reader *reader, struct ht_record *out, unsigned most)
 {
-	const uint64_t *begin = (const uint64_t *)(reader->base + (reader->at & reader->mask)), *p = begin, *q;
-	uint64_t left = reader->at == reader->head ? 0 : room(reader, reader->at) / 8, ticks = reader->ticks; /* nothing wraps in it */
+	const uint64_t *p = (const uint64_t *)(reader->base + (reader->at & reader->mask)), *q;
+	uint64_t at = reader->at, ticks = reader->ticks, left = at == reader->head ? 0 : room(reader, at) / 8; /* nothing wraps in it */
 	unsigned n = 0;
 	while (n < most && left) {
 		uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
@@ -173,19 +173,22 @@ unsigned ht_ring_read_plain(struct ht_ring_reader *reader, struct ht_plain *out,
 			uint64_t said = HT_LOAD_RELAXED(q++);
 			ticks = said > ticks ? said : ticks;
 		}
-		struct ht_plain *r = &out[n++];
-		r->address = HT_LOAD_RELAXED(q++);
-		r->ticks = ticks;
-		r->words = q;
-		r->size = (uint32_t)(w >> 48);
-		r->frames = (uint16_t)frames;
-		r->kept = (uint16_t)(w >> 32);
+		struct ht_record *r = &out[n++];
 		r->op = (uint8_t)op;
 		r->flags = (uint8_t)flags;
+		r->frames = r->count = (uint16_t)frames;
+		r->kept = (uint16_t)(w >> 32);
+		r->address = HT_LOAD_RELAXED(&q[0]);
+		r->words = q + 1;
+		r->ticks = ticks;
+		r->size = w >> 48;
+		r->extra = r->extra2 = 0;
+		at += 8 * length;
+		r->end = at;
 		p += length;
 		left -= length;
 	}
-	reader->at += 8 * (uint64_t)(p - begin);
+	reader->at = at;
 	reader->ticks = ticks;
 	return n;
 }

@@ -56,16 +56,9 @@ enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out);
 /* Up to `most` records. Says what stopped it; RECORD: nothing did. */
 enum ht_read ht_ring_read_some(struct ht_ring_reader *r, struct ht_record *out, unsigned most, unsigned *count);
 
-/* A birth or death as nearly all are: with a stack or without, stamped or not, and nothing else. */
-struct ht_plain {
-	uint64_t address, ticks;
-	const uint64_t *words; /* frames, as in struct ht_record */
-	uint32_t size;
-	uint16_t frames, kept;
-	uint8_t op, flags;
-};
-/* Up to `most` of them, up to the first record that is not one: a third of the work of ht_ring_read_some. How many. */
-unsigned ht_ring_read_plain(struct ht_ring_reader *r, struct ht_plain *out, unsigned most);
+/* Up to `most` births and deaths as nearly all are (with a stack or without, stamped or not, and nothing else), up to the first
+ * record that is not one: a third of the work of ht_ring_read_some. How many. */
+unsigned ht_ring_read_plain(struct ht_ring_reader *r, struct ht_record *out, unsigned most);
 
 /* Stores slot->tail and wakes the thread if it waits for room. */
 void ht_ring_release(struct ht_ring_reader *r, struct ht_slot *slot, uint64_t pos);

@@ -273,8 +273,7 @@ static void test_plain(void **state)
 		}
 		assert_true(ht_ring_head(&f->reader, &f->slot, 0));
 		for (copy = f->reader; copy.at != copy.head;) {
-			struct ht_plain plain[16];
-			struct ht_record record;
+			struct ht_record plain[16], record;
 			struct ht_ring_reader one = copy;
 			unsigned n = ht_ring_read_plain(&copy, plain, 16);
 			for (unsigned i = 0; i < n; i++) {
@@ -282,13 +281,14 @@ static void test_plain(void **state)
 				assert_int_equal(record.op, plain[i].op);
 				assert_int_equal(record.flags, plain[i].flags);
 				assert_int_equal(record.ticks, plain[i].ticks);
+				assert_int_equal(record.end, plain[i].end);
 				assert_int_equal(record.address, plain[i].address);
 				assert_int_equal(record.size, plain[i].size);
+				assert_int_equal(record.extra | record.extra2, plain[i].extra | plain[i].extra2);
 				assert_int_equal(record.frames, plain[i].frames);
-				if (record.frames) {
-					assert_int_equal(record.kept, plain[i].kept);
-					assert_ptr_equal(record.words, plain[i].words);
-				}
+				assert_int_equal(record.kept, plain[i].kept);
+				assert_int_equal(record.count, plain[i].count);
+				assert_ptr_equal(record.words, plain[i].words);
 			}
 			assert_int_equal(one.at, copy.at);
 			if (n < 16)

@@ -1,5 +1,5 @@
 /*
- * test_trace_lives: births and deaths written a run at a time make the same file, byte for byte, as written one by one.
+ * test_trace_lives: births and deaths written many at a time make the same file, byte for byte, as written one by one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +16,6 @@
 
 enum { THREADS = 3, EVENTS = 400000, LIVE = 5000, NODES = 300, RUN = 64 };
 
-struct generated {
-	struct ht_birth_death life;
-	uint32_t thread;
-};
-
 static uint64_t state_of_random;
 
 static uint64_t draw(uint64_t below)
@@ -29,21 +24,21 @@ static uint64_t draw(uint64_t below)
 	return (state_of_random >> 33) % below;
 }
 
-/* Runs of one thread; few far steps of time and odd addresses; reallocs among the deaths. */
-static struct generated *generate(uint64_t seed)
+/* Runs of a thread, long ones and short ones; few far steps of time and odd addresses; reallocs among the deaths. */
+static struct ht_birth_death *generate(uint64_t seed)
 {
 	static struct { uint64_t seq, size; } live[LIVE];
-	struct generated *g = calloc(EVENTS, sizeof(*g));
+	struct ht_birth_death *g = calloc(EVENTS, sizeof(*g));
 	uint64_t now = 5000, next = 0;
 	size_t live_count = 0;
 	uint32_t thread = 0;
 	state_of_random = seed;
 	for (size_t i = 0; i < EVENTS; i++) {
-		if (!draw(40))
+		if (!draw(i & 4096 ? 40 : 2))
 			thread = (uint32_t)draw(THREADS);
 		now += draw(200) ? draw(3000) : draw(10000000);
-		struct ht_birth_death *e = &g[i].life;
-		g[i].thread = thread;
+		struct ht_birth_death *e = &g[i];
+		e->thread = thread;
 		e->time = now;
 		e->stack = (uint32_t)draw(NODES + 1);
 		if (live_count == LIVE || (live_count && draw(2))) {
@@ -64,7 +59,7 @@ static struct generated *generate(uint64_t seed)
 	return g;
 }
 
-static int written(const struct generated *g, bool in_runs, bool addresses, struct ht_buf *file)
+static int written(const struct ht_birth_death *g, bool in_runs, bool addresses, struct ht_buf *file)
 {
 	struct ht_trace_settings s = {.time_unit_ns = 1000, .addresses = addresses, .sized_ends = true};
 	struct ht_trace_totals totals = {0};
@@ -80,17 +75,17 @@ static int written(const struct generated *g, bool in_runs, bool addresses, stru
 	struct ht_birth_death run[RUN];
 	size_t n = 0;
 	for (size_t i = 0; i < EVENTS; i++) {
-		const struct ht_birth_death *l = &g[i].life;
+		const struct ht_birth_death *l = &g[i];
 		struct ht_event e = {.op = l->bits & HT_EVENT_OP, .stamped = l->bits & HT_EVENT_STAMPED,
-				     .new_machine = l->bits & HT_EVENT_NEW_MACHINE, .thread = g[i].thread, .stack = l->stack,
+				     .new_machine = l->bits & HT_EVENT_NEW_MACHINE, .thread = l->thread, .stack = l->stack,
 				     .time = l->time, .seq = l->seq, .address = l->address, .size = l->size};
 		if (!in_runs) {
 			ht_trace_writer_event(w, &e);
 			continue;
 		}
 		run[n++] = *l;
-		if (n == RUN || i + 1 == EVENTS || g[i + 1].thread != g[i].thread) {
-			ht_trace_writer_lives(w, g[i].thread, run, n);
+		if (n == RUN || i + 1 == EVENTS) {
+			ht_trace_writer_lives(w, run, n);
 			n = 0;
 		}
 	}
@@ -111,7 +106,7 @@ static void same_files(void **unused)
 	(void)unused;
 	struct ht_buf one = {0}, other = {0};
 	for (unsigned k = 0; k < 4; k++) {
-		struct generated *g = generate(k + 1);
+		struct ht_birth_death *g = generate(k + 1);
 		assert_int_equal(written(g, false, k & 1, &one), 0);
 		assert_int_equal(written(g, true, k & 1, &other), 0);
 		assert_int_equal(one.len, other.len);
