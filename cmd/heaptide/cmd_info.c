@@ -241,6 +241,20 @@ static void print_times(struct ht_emitter *e, const struct ht_event_counts *n, c
 	ht_emit_newline(e);
 }
 
+/* "alloc, map, thread, sync, io, sched; not stall, fault": what was asked for. */
+static void print_classes(struct ht_emitter *e, const struct ht_trace *t)
+{
+	const uint32_t asked = ht_trace_settings(t)->events;
+	if (!asked)
+		return;
+	ht_emit_text(e, "events     ");
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0, said = 0; i < HT_EVENT_CLASSES; i++)
+			if ((asked >> i & 1) != k)
+				ht_emit_text(e, "%s%s", said++ ? ", " : k ? "; not " : " ", ht_event_class_names[i]);
+	ht_emit_newline(e);
+}
+
 static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 {
 	const struct ht_trace *t = a->trace;
@@ -263,6 +277,7 @@ static void print_head(struct ht_emitter *e, const struct ht_analysis *a)
 		ht_emit_text(e, "   %.2f B per event",
 			     (double)ht_trace_file_bytes(t) / (double)events);
 	ht_emit_newline(e);
+	print_classes(e, t);
 	ht_emit_item(e, "allocations", "allocations", ht_count(n->c.allocs));
 	ht_say_spread(e, &n->c, HT_SPREAD_ALLOCS, n->c.allocs);
 	ht_emit_item(e, "allocated_bytes", "of", ht_bytes(n->c.bytes));

@@ -103,6 +103,7 @@ static void emit_head(struct ht_emitter *e, const struct ht_latency_show *x, uns
 	ht_emit_json(e, "switches", ht_count(l ? l->switch_count : 0));
 	ht_emit_json(e, "lost_switches", l ? ht_count(l->lost_switches) : ht_null());
 	ht_emit_json(e, "damaged_blocks", ht_count(l ? l->damaged_blocks : 0));
+	ht_emit_classes(e, "not_recorded", t, ht_unrecorded(t, views[settings.view]->needs));
 }
 
 /* "12.4 s on 2 CPUs · context switches from perf, per CPU · times true within 1.00 µs" */
@@ -133,9 +134,30 @@ static void say_head(struct ht_emitter *e, const struct ht_latency *l, unsigned 
 
 /* --- showing ------------------------------------------------------------------------------ */
 
-void ht_latency_nothing(const struct ht_latency_show *x, const char *what, const char *needs)
+void ht_latency_nothing(const struct ht_latency_show *x, const char *what, uint32_t classes)
 {
-	ht_emit_text(x->e, "%s (record with --events=+%s)\n", what, needs);
+	const struct ht_trace *t = x->a->trace;
+	const char *source = ht_trace_settings(t)->sched;
+	char *line = ht_recorded_nothing(t, classes, what);
+	ht_emit_text(x->e, "%s\n", line);
+	free(line);
+	/* Asked for, but the kernel may have refused: the source says so. */
+	const bool kernel = !(classes & ~(uint32_t)(HT_CLASS_BIT(SCHED) | HT_CLASS_BIT(FAULT)));
+	if (kernel && *source && ht_recorded(t, classes) == HT_RECORDED_YES) {
+		struct ht_buf clean = {0};
+		ht_text_clean(&clean, source);
+		ht_emit_text(x->e, "source: %.*s\n", (int)clean.len, (char *)clean.data);
+		ht_buf_release(&clean);
+	}
+}
+
+void ht_latency_part(const struct ht_latency_show *x, uint32_t classes)
+{
+	const uint32_t not = ht_unrecorded(x->a->trace, classes);
+	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
+	if (line)
+		ht_emit_text(x->e, "%s\n", line);
+	free(line);
 }
 
 /* Has the trace nothing that the view could show? */
@@ -150,7 +172,10 @@ static int render(const struct ht_latency_view *view, struct ht_latency_show *x,
 	const struct ht_latency none = {.trace = x->a->trace, .source = ""};
 	bool absent = lacks(view, x);
 	if (absent && x->e->format == HT_EMIT_TEXT) {
-		ht_latency_nothing(x, "this trace holds no waits and no context switches", view->needs);
+		ht_latency_nothing(x, ht_recorded(x->a->trace, view->needs) == HT_RECORDED_UNKNOWN
+					      ? "this trace holds no waits and no context switches"
+					      : view->nothing,
+				   view->needs);
 		return 0;
 	}
 	if (absent)

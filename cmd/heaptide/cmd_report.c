@@ -9,6 +9,7 @@
 #include "command.h"
 #include "facts.h"
 #include "reading.h"
+#include "recorded.h"
 #include "report.h"
 #include "result.h"
 #include "text.h"
@@ -161,6 +162,16 @@ static void emit_head(struct ht_emitter *e, const struct ht_report *r)
 	emit_symbols(e, r->a);
 }
 
+bool ht_report_unrecorded(const struct ht_report *r)
+{
+	const uint32_t not = ht_unrecorded(r->a->trace, HT_CLASS_BIT(ALLOC));
+	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
+	if (line)
+		ht_emit_text(r->e, "%s\n", line);
+	free(line);
+	return not != 0;
+}
+
 /* What keeps names from being better, and what to install or pass: once for each module. */
 static void say_reasons(struct ht_emitter *e, const struct ht_analysis *a)
 {
@@ -197,6 +208,8 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 		ht_say_sampled(&result.e, a);
 		ht_emit_text(&result.e, "\n");
 	}
+	if (settings.view != VIEW_SUMMARY && ht_report_unrecorded(&r))
+		ht_emit_text(&result.e, "\n");
 	code = views[settings.view].show(&r, d);
 	if (!code && settings.view == VIEW_MODULES)
 		say_reasons(&result.e, a);

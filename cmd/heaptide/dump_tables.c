@@ -20,6 +20,21 @@ static void moment(struct ht_buf *out, const char *key, uint64_t ns)
 			      (unsigned long long)(ns % 1000000000));
 }
 
+/* What was asked for, if the trace says so: "recorded  events=alloc,map,thread". */
+static void recorded(struct ht_buf *out, const struct ht_trace *t)
+{
+	const uint32_t asked = ht_trace_settings(t)->events;
+	const char *before = "recorded  events=";
+	for (unsigned i = 0; i < HT_EVENT_CLASSES; i++) {
+		if (!(asked >> i & 1))
+			continue;
+		ht_buf_printf(out, "%s%s", before, ht_event_class_names[i]);
+		before = ",";
+	}
+	if (asked)
+		ht_buf_byte(out, '\n');
+}
+
 static void images(struct ht_buf *out, const struct ht_trace *t)
 {
 	static const char *const kinds[] = {"first", "fork", "exec", "attached"};
@@ -78,6 +93,7 @@ static void samples(struct ht_buf *out, const struct ht_trace *t)
 
 void ht_dump_tables(struct ht_buf *out, const struct ht_trace *t)
 {
+	recorded(out, t);
 	images(out, t);
 	threads(out, t);
 	modules(out, t);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "escape.h"
+#include "recorded.h"
 #include "text.h"
 
 /* --- words -------------------------------------------------------------------------------- */
@@ -224,6 +225,14 @@ void ht_escape_data(const struct ht_escape *x, const uint32_t *order, size_t sho
 
 /* --- the view ----------------------------------------------------------------------------- */
 
+static void say_nothing(const struct ht_escape *x)
+{
+	const uint32_t not = ht_unrecorded(x->a->trace, HT_CLASS_BIT(ALLOC));
+	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
+	ht_emit_text(x->e, "%s\n", line ? line : "nothing was allocated");
+	free(line);
+}
+
 static void show_text(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count)
 {
 	const struct ht_verdicts *v = x->verdicts;
@@ -237,7 +246,7 @@ static void show_text(const struct ht_escape *x, const uint32_t *order, size_t s
 	if (shown < count)
 		ht_emit_text(x->e, "and %s more callsites (-n 0 shows all)\n", ht_text_count(count - shown).s);
 	if (!count)
-		ht_emit_text(x->e, "nothing was allocated\n");
+		say_nothing(x);
 	else
 		ht_emit_text(x->e, "\n%s of %s blocks have a verdict: %s stay, %s reused, %s to callers, %s upward, %s to "
 				   "threads, %s kept\n",

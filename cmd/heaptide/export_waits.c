@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "progress.h"
+#include "recorded.h"
 
 static struct {
 	struct ht_latency *latency;
@@ -13,14 +14,15 @@ static struct {
 } made;
 
 static const struct {
-	const char *what, *events;
+	const char *what;
+	uint32_t needs, helps; /* classes: without the first there are none, without the second fewer */
 } kinds[HT_WAIT_PROFILES] = {
-    [HT_WAIT_PROFILE_MUTEX] = {"waits for locks", "sync"},
-    [HT_WAIT_PROFILE_BLOCK] = {"waits for locks and threads", "sync"},
-    [HT_WAIT_PROFILE_IO] = {"waits for files, sockets and timers", "io"},
-    [HT_WAIT_PROFILE_SCHED] = {"waits for a processor", "sched,+sync"},
-    [HT_WAIT_PROFILE_STALL] = {"stalls of the allocator", "stall"},
-    [HT_WAIT_PROFILE_FAULT] = {"page faults", "fault"},
+    [HT_WAIT_PROFILE_MUTEX] = {"waits for locks", HT_CLASS_BIT(SYNC), 0},
+    [HT_WAIT_PROFILE_BLOCK] = {"waits for locks and threads", HT_CLASS_BIT(SYNC), 0},
+    [HT_WAIT_PROFILE_IO] = {"waits for files, sockets and timers", HT_CLASS_BIT(IO), 0},
+    [HT_WAIT_PROFILE_SCHED] = {"waits for a processor", HT_CLASS_BIT(SCHED), HT_CLASS_BIT(SYNC)},
+    [HT_WAIT_PROFILE_STALL] = {"stalls of the allocator", HT_CLASS_BIT(STALL), 0},
+    [HT_WAIT_PROFILE_FAULT] = {"page faults", HT_CLASS_BIT(FAULT), 0},
 };
 
 /* Nothing of the kind is an empty profile: it opens everywhere. */
@@ -29,9 +31,17 @@ static void say_if_empty(const struct ht_analysis *a, enum ht_wait_profile_kind 
 	struct ht_diag d;
 	const struct ht_selection *s = &a->options.selection;
 	bool selected = s->from_ns || s->to_ns != UINT64_MAX || s->thread || s->process || s->focus || s->ignore || s->module;
-	ht_fail(&d, HT_OK, "%s: there are no %s in %s", "the profile is empty", kinds[kind].what,
-		selected ? "what is selected" : "this trace");
-	ht_hint(&d, "`heaptide record --events=+%s` records them", kinds[kind].events);
+	const uint32_t all = kinds[kind].needs | kinds[kind].helps;
+	const bool not = ht_unrecorded(a->trace, kinds[kind].needs) != 0;
+	if (not)
+		ht_fail(&d, HT_OK, "the profile is empty: %s were not recorded", kinds[kind].what);
+	else
+		ht_fail(&d, HT_OK, "the profile is empty: there are no %s in %s", kinds[kind].what,
+			selected ? "what is selected" : "this trace");
+	char *option = ht_classes_option(not ? ht_unrecorded(a->trace, all) : all);
+	if (not || ht_recorded(a->trace, all) == HT_RECORDED_UNKNOWN)
+		ht_hint(&d, "`heaptide record --events=%s` records them", option);
+	free(option);
 	ht_message(&d);
 }
 

@@ -186,6 +186,19 @@ static void emit_events(struct ht_emitter *e, const struct ht_event_counts *n)
 	ht_emit_close(e);
 }
 
+void ht_emit_classes(struct ht_emitter *e, const char *key, const struct ht_trace *t, uint32_t classes)
+{
+	if (!ht_trace_settings(t)->events) {
+		ht_emit_json(e, key, ht_null());
+		return;
+	}
+	ht_emit_array(e, key);
+	for (unsigned i = 0; i < HT_EVENT_CLASSES; i++)
+		if (classes >> i & 1)
+			ht_emit_json(e, NULL, ht_string(ht_event_class_names[i]));
+	ht_emit_close(e);
+}
+
 static void emit_lost(struct ht_emitter *e, const struct ht_trace *t)
 {
 	bool known;
@@ -247,6 +260,7 @@ void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 	const struct ht_totals *n = &a->totals;
 	emit_sampled(e, a);
 	emit_events(e, &n->events);
+	ht_emit_classes(e, "events_recorded", a->trace, ht_trace_settings(a->trace)->events);
 	ht_emit_json(e, "allocations", ht_count(n->c.allocs));
 	ht_emit_json(e, "frees", ht_count(n->c.frees));
 	ht_emit_json(e, "allocated_bytes", ht_bytes(n->c.bytes));

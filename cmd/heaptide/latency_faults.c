@@ -9,6 +9,8 @@
 #include "progress.h"
 #include "text.h"
 
+#define NOTHING "no page faults are in what is selected"
+
 int ht_latency_faults_by;
 
 /* What a row is that has no callsite; heap. */
@@ -85,7 +87,7 @@ static int show(struct ht_latency_show *x, enum ht_fault_by by)
 	if (r.count)
 		say_all(x, &r, &places, by);
 	else
-		ht_latency_nothing(x, "no page faults are in what is selected", "fault");
+		ht_latency_nothing(x, NOTHING, HT_CLASS_BIT(FAULT));
 	ht_fault_rows_release(&r);
 	ht_fault_places_release(&places);
 	return 0;
@@ -99,7 +101,8 @@ static int show_view(struct ht_latency_show *x, struct ht_diag *d)
 
 const struct ht_latency_view ht_latency_faults = {
     .name = "faults",
-    .needs = "fault",
+    .needs = HT_CLASS_BIT(FAULT),
+    .nothing = NOTHING,
     .next = "latency --view=stalls",
     .rows = 20,
     .times = true,

@@ -9,6 +9,7 @@
 #include "text.h"
 
 enum { ROWS = 12, THREADS = 64, WIDTH = 4 };
+#define NOTHING "no lock was waited for"
 
 struct state {
 	struct ht_lock_use use;
@@ -197,7 +198,7 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	if (!count && u->count)
 		ht_emit_text(x->e, "no lock is left by the filters\n");
 	else if (!count)
-		ht_latency_nothing(x, "no lock was waited for", "sync");
+		ht_latency_nothing(x, NOTHING, HT_CLASS_BIT(SYNC));
 	for (size_t i = 0; i < u->count; i++)
 		free(names[i]);
 	free(names);
@@ -207,7 +208,8 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 
 const struct ht_latency_view ht_latency_locks = {
     .name = "locks",
-    .needs = "sync",
+    .needs = HT_CLASS_BIT(SYNC),
+    .nothing = NOTHING,
     .next = "latency --view=scheduler",
     .rows = ROWS,
     .times = true,

@@ -126,9 +126,7 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 		row(x, &rows, order[i]);
 	ht_emit_table_end(x->e, l->thread_count - shown);
 	if (!l->switch_count)
-		ht_latency_nothing(
-		    x, "no context switches: when threads were ready only waits tell",
-		    "sched");
+		ht_latency_nothing(x, "no context switches: when threads were ready only waits tell", HT_CLASS_BIT(SCHED));
 	else
 		ht_emit_text(
 		    x->e, "\np50, p99, max, time: from being ready to running, after a block; woken by: mostly\n");
@@ -139,7 +137,8 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 
 const struct ht_latency_view ht_latency_scheduler = {
     .name = "scheduler",
-    .needs = "sched",
+    .needs = HT_CLASS_BIT(SCHED),
+    .nothing = "no context switches were seen",
     .next = "latency --view=threads",
     .rows = ROWS,
     .times = true,

@@ -8,6 +8,8 @@
 #include "stall_causes.h"
 #include "text.h"
 
+#define NOTHING "no call of the allocator was seen to take long"
+
 void ht_latency_alloc_cells(const struct ht_latency_show *x, const struct ht_frame *f, uint32_t node,
 			    const char *otherwise)
 {
@@ -75,6 +77,7 @@ static void row(const struct ht_latency_show *x, const struct ht_stall_row *r)
 
 static void say_all(const struct ht_latency_show *x, const struct ht_stall_rows *r)
 {
+	const enum ht_recorded faults = ht_recorded(x->l->trace, HT_CLASS_BIT(FAULT));
 	struct ht_buf b = {0};
 	for (unsigned k = 0; k < HT_STALL_CAUSES; k++)
 		if (r->cause_ns[k])
@@ -88,12 +91,15 @@ static void say_all(const struct ht_latency_show *x, const struct ht_stall_rows 
 			     "%s of them took at most that long: seen by their ends alone, and what ran before the call is in it.\n"
 			     "`heaptide record --events=+stall,+fault` times every call, and says which faulted\n",
 			     ht_text_count(r->bounds).s);
-	else if (!x->l->fault_count)
+	else if (!x->l->fault_count && faults != HT_RECORDED_YES)
 		ht_emit_text(x->e, "page faults were not recorded: `heaptide record --events=+stall,+fault` says which calls "
 				   "faulted\n");
+	else if (!x->l->fault_count)
+		ht_emit_text(x->e, "no page faults were seen\n");
 	if (!x->l->switch_count)
-		ht_emit_text(x->e, "no context switches were recorded (--events=+sched): waiting for a lock cannot be told from "
-				   "running\n");
+		ht_emit_text(x->e, "no context switches were %s: waiting for a lock cannot be told from running\n",
+			     ht_recorded(x->l->trace, HT_CLASS_BIT(SCHED)) == HT_RECORDED_YES ? "seen"
+											      : "recorded (--events=+sched)");
 }
 
 static int show(struct ht_latency_show *x, struct ht_diag *d)
@@ -130,14 +136,15 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	if (r.count)
 		say_all(x, &r);
 	else
-		ht_latency_nothing(x, "no call of the allocator was seen to take long", "stall,+fault");
+		ht_latency_nothing(x, NOTHING, HT_CLASS_BIT(STALL) | HT_CLASS_BIT(FAULT));
 	ht_stall_rows_release(&r);
 	return 0;
 }
 
 const struct ht_latency_view ht_latency_stalls = {
     .name = "stalls",
-    .needs = "stall,+fault",
+    .needs = HT_CLASS_BIT(STALL) | HT_CLASS_BIT(FAULT),
+    .nothing = NOTHING,
     .next = "latency --view=faults",
     .rows = 20,
     .times = true,

@@ -302,14 +302,14 @@ static int show_regions(struct ht_latency_show *x, struct ht_diag *d)
 
 const struct ht_latency_view ht_latency_tasks = {
     .name = "tasks",
-    .needs = "sync,+io,+sched",
+    .needs = HT_CLASS_BIT(ALLOC) | HT_CLASSES_OF_STATES,
     .next = "latency --view=regions",
     .rows = 20,
     .show = show_tasks,
 };
 const struct ht_latency_view ht_latency_regions = {
     .name = "regions",
-    .needs = "sync,+io,+sched",
+    .needs = HT_CLASS_BIT(ALLOC) | HT_CLASSES_OF_STATES,
     .next = "latency --view=locks",
     .rows = 20,
     .show = show_regions,

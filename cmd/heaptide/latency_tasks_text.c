@@ -237,8 +237,13 @@ void ht_tasks_say(const struct ht_tasks_told *w, size_t shown)
 		ht_emit_text(x->e, "the program told of no %s (heaptide.h), or none begins in what is selected\n", w->many);
 		return;
 	}
+	if (!x->l || ht_unrecorded(x->a->trace, HT_CLASS_BIT(ALLOC) | HT_CLASSES_OF_STATES))
+		ht_emit_text(x->e, "\n");
 	if (!x->l)
-		ht_emit_text(x->e, "\nwhat their time went for is not known (record with --events=+sync,+io,+sched)\n");
+		ht_latency_nothing(x, "what their time went for is not known", HT_CLASSES_OF_STATES);
+	else
+		ht_latency_part(x, HT_CLASSES_OF_STATES);
+	ht_latency_part(x, HT_CLASS_BIT(ALLOC));
 	for (size_t i = 0; i < shown && i < NAMES_IN_TEXT; i++)
 		say_group(w, &w->groups->items[i]);
 }

@@ -431,6 +431,7 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 	ht_emit_table_end(x->e, count - shown);
 	if (x->l->thread_count)
 		say_worst(x);
+	ht_latency_part(x, HT_CLASSES_OF_STATES);
 	for (size_t i = 0; i < count; i++)
 		free(g[i].pattern);
 	free(g);
@@ -439,7 +440,8 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 
 const struct ht_latency_view ht_latency_threads = {
     .name = "threads",
-    .needs = "sync,+io,+sched",
+    .needs = HT_CLASSES_OF_STATES,
+    .nothing = "nothing waited",
     .next = "latency --view=blocking",
     .rows = ROWS,
     .times = true,

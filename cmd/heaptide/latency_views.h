@@ -10,6 +10,7 @@
 #include "frame_cells.h"
 #include "latency.h"
 #include "pass.h"
+#include "recorded.h"
 
 struct ht_latency_show {
 	const struct ht_analysis *a; /* stacks and their symbols; of numbers nothing but what the view's own passes make */
@@ -22,8 +23,9 @@ struct ht_latency_show {
 
 struct ht_latency_view {
 	const char *name;  /* as in --view= */
-	const char *needs; /* what --events must have had: "sync" */
+	uint32_t needs;	   /* classes that it shows: HT_CLASS_BIT */
 	const char *next;  /* what to run next, without the trace: "latency --view=locks" */
+	const char *nothing; /* in text, where none of that is there */
 	size_t rows;	   /* in text, without --limit */
 	bool times;	   /* shows nothing without a model of times */
 	bool states;	   /* nor without waits, switches or schedstats in it */
@@ -40,8 +42,10 @@ extern const struct ht_latency_view ht_latency_threads, ht_latency_blocking, ht_
 /* --by of the view "faults": index of site, code. In latency_faults.c. */
 extern int ht_latency_faults_by;
 
-/* "nothing ...": one line where there is no row, with how to record what the view shows. */
-void ht_latency_nothing(const struct ht_latency_show *x, const char *what, const char *needs);
+/* Where there is no row: "nothing waited", or that waits were not recorded, and how they are. */
+void ht_latency_nothing(const struct ht_latency_show *x, const char *what, uint32_t classes);
+/* One line behind rows, if some of these classes were not recorded. */
+void ht_latency_part(const struct ht_latency_show *x, uint32_t classes);
 
 /* --- latency_cells.c: how rows name things ------------------------------------------------- */
 

@@ -5,6 +5,8 @@
 #include "wait_sites.h"
 
 enum { ROWS = 20, WAKERS = 64 };
+#define NOTHING "nothing waited"
+#define NOTHING_IO "no call on a descriptor waited, and nobody slept"
 
 /* Who ended them, for a cell that is emitted at once. */
 static struct ht_value wakers_of(const struct ht_latency *l, const struct ht_share *s, size_t n)
@@ -67,12 +69,13 @@ static void rows(struct ht_latency_show *x, uint32_t kinds, const struct ht_colu
 	if (!sites.count && sites.hidden)
 		ht_emit_text(x->e, "no wait is left by the filters\n");
 	else if (!sites.count)
-		ht_latency_nothing(x, io ? "no call on a descriptor waited, and nobody slept" : "nothing waited",
-				   io ? "io" : "sync,+io");
+		ht_latency_nothing(x, io ? NOTHING_IO : NOTHING, io ? HT_CLASS_BIT(IO) : HT_CLASSES_OF_WAITS);
 	else
 		ht_emit_text(
 		    x->e,
 		    "\ntime: in the call; blocked: of it off the processor, until what it waited for was there\n");
+	if (sites.count && !io)
+		ht_latency_part(x, HT_CLASSES_OF_WAITS);
 	ht_wait_sites_release(&sites);
 }
 
@@ -115,7 +118,8 @@ static int show_io(struct ht_latency_show *x, struct ht_diag *d)
 
 const struct ht_latency_view ht_latency_blocking = {
     .name = "blocking",
-    .needs = "sync,+io",
+    .needs = HT_CLASSES_OF_WAITS,
+    .nothing = NOTHING,
     .next = "latency --view=locks",
     .rows = ROWS,
     .times = true,
@@ -125,7 +129,8 @@ const struct ht_latency_view ht_latency_blocking = {
 };
 const struct ht_latency_view ht_latency_io = {
     .name = "io",
-    .needs = "io",
+    .needs = HT_CLASS_BIT(IO),
+    .nothing = NOTHING_IO,
     .next = "latency --view=scheduler",
     .rows = ROWS,
     .times = true,

@@ -25,31 +25,23 @@ struct ht_record_settings ht_record_settings = {
 
 /* --- --events ----------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	uint32_t bit;
-} event_names[] = {
-	{"alloc", HT_OPT_ALLOC}, {"map", HT_OPT_MAP},	  {"thread", HT_OPT_THREAD}, {"sync", HT_OPT_SYNC},
-	{"io", HT_OPT_IO},	 {"sched", HT_OPT_SCHED}, {"stall", HT_OPT_STALL},   {"fault", HT_OPT_FAULT},
-};
-
 /* One word of the list: name, +name, -name. */
 static int add_event(uint32_t *events, const char *word, size_t n, bool *listed, struct ht_diag *d)
 {
 	char sign = *word == '+' || *word == '-' ? *word : '\0';
 	word += sign != '\0';
 	n -= sign != '\0';
-	for (size_t i = 0; i < HT_ARRAY_SIZE(event_names); i++) {
-		if (strlen(event_names[i].name) != n || memcmp(event_names[i].name, word, n))
+	for (unsigned i = 0; i < HT_EVENT_CLASSES; i++) {
+		if (strlen(ht_event_class_names[i]) != n || memcmp(ht_event_class_names[i], word, n))
 			continue;
 		if (!sign && !*listed) { /* the first plain name: the list replaces the default */
 			*listed = true;
 			*events = 0;
 		}
 		if (sign == '-')
-			*events &= ~event_names[i].bit;
+			*events &= ~ht_class_options[i];
 		else
-			*events |= event_names[i].bit;
+			*events |= ht_class_options[i];
 		return 0;
 	}
 	return ht_fail(d, HT_ERR_USAGE,

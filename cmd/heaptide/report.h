@@ -28,6 +28,8 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d);
 int ht_report_lifetimes(struct ht_report *r, struct ht_diag *d);
 int ht_report_threads(struct ht_report *r, struct ht_diag *d);
 
+/* Were allocations not asked for? Then says so, in a line of text. In cmd_report.c. */
+bool ht_report_unrecorded(const struct ht_report *r);
 /* The function that allocates most by the metric, NULL when none has a name; heap. */
 char *ht_report_hottest(const struct ht_report *r);
 

@@ -450,6 +450,8 @@ int ht_report_summary(struct ht_report *r, struct ht_diag *d)
 		return ht_report_sites(r, d);
 	}
 	say_head(r);
+	if (ht_report_unrecorded(r))
+		return 0;
 	if (!r->a->totals.c.allocs) {
 		ht_emit_text(r->e, "no allocations are in this trace%s\n",
 			     ht_fact_complete(r->a->trace) ? "" : ", which is not complete");

@@ -227,6 +227,20 @@ struct ht_trace_totals {
 #define HT_OFF_NAMES 6
 extern const char *const ht_off_names[HT_OFF_NAMES]; /* for people; [0] = "" */
 
+/* What a recording can be asked for: a class of events, or of records of where time went. */
+enum ht_event_class {
+	HT_CLASS_ALLOC = 0,
+	HT_CLASS_MAP,
+	HT_CLASS_THREAD,
+	HT_CLASS_SYNC,	/* waits below HT_WAIT_SLEEP, and wakes */
+	HT_CLASS_IO,	/* waits from there on */
+	HT_CLASS_SCHED, /* switches */
+	HT_CLASS_STALL, /* the time of each call of the allocator; some that took milliseconds are noted without */
+	HT_CLASS_FAULT,
+	HT_EVENT_CLASSES,
+};
+extern const char *const ht_event_class_names[HT_EVENT_CLASSES]; /* as of `record --events`, in the order of its help */
+
 /* --- writing ------------------------------------------------------------------------------ */
 
 struct ht_trace_writer;
@@ -244,6 +258,7 @@ struct ht_trace_settings {
 	uint32_t stack_depth;
 	const char *clock;	   /* "tsc", "cntvct", "monotonic" */
 	const char *sched;	   /* source of context switches, "" = none */
+	uint32_t events;	   /* what was asked for: 1 << enum ht_event_class; 0 = not known */
 	const char *command;	   /* NUL-separated argv, double NUL at the end, may be NULL */
 	const char *hostname;
 	const char *flags;	   /* space-separated remarks: "shadowed_by=libfoo.so operator_new_bypasses_malloc" */

@@ -402,6 +402,14 @@ static int decode_runs(struct decoder *k, struct ht_diag *d)
 	return 0;
 }
 
+/* Stacks whose nodes were lost are no stacks. */
+static void forget_lost(const struct ht_trace *t, struct ht_event_arrays *out, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (out->stack[i] && !ht_node_known(t, out->stack[i]))
+			out->stack[i] = 0;
+}
+
 static int check_rest(const struct decoder *k, const struct ht_block_info *b, struct ht_diag *d)
 {
 	if (k->bad)
@@ -459,5 +467,7 @@ int ht_decode_events(const struct ht_trace *t, size_t i, struct ht_event_arrays 
 	err = check_columns(&k, d);
 	if (!err)
 		err = decode_runs(&k, d);
+	if (!err && k.clamp)
+		forget_lost(t, out, k.count);
 	return err ? err : check_rest(&k, b, d);
 }

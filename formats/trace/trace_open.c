@@ -146,6 +146,9 @@ static void header_field(struct ht_trace *t, uint64_t key, const uint8_t *at, si
 	case HT_HEADER_FLAGS:
 		set_text(t, 4, &s->flags, at, n);
 		break;
+	case HT_HEADER_EVENTS:
+		s->events = ht_classes_of((const char *)at, n);
+		break;
 	default:
 		break; /* of a later version */
 	}

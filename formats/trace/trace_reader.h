@@ -95,6 +95,13 @@ void ht_trace_truncate(struct ht_trace *t, uint64_t offset, uint32_t block);
 /* The same of a block that is decoded later than at open, by any thread: words what d says, and returns err. trace_events.c */
 int ht_trace_late_damage(const struct ht_trace *t, uint64_t offset, uint32_t block, int err, struct ht_diag *d);
 
+/* A node that is one, or whose definition was lost: it is all zeros then, as no frame is. */
+static inline bool ht_node_known(const struct ht_trace *t, uint32_t id)
+{
+	const struct ht_stack_node *n = &t->nodes[id];
+	return n->address || n->module || n->parent;
+}
+
 /* Reads and checks the payload of a found block; raw holds its columns. */
 int ht_trace_read_block(const struct ht_trace *t, const struct ht_found *f, void **zstd,
 			struct ht_buf *packed, struct ht_buf *raw, struct ht_diag *d);

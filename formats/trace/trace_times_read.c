@@ -12,6 +12,7 @@
 #include "trace_reader.h"
 
 struct decoder {
+	const struct ht_trace *t;
 	struct ht_columns c;
 	unsigned columns;
 	uint64_t unit, first, last; /* of the block's times, in units */
@@ -44,6 +45,12 @@ static uint32_t checked(struct decoder *k, uint64_t id, uint32_t limit)
 		return (uint32_t)id;
 	k->bad |= !k->clamp;
 	return 0;
+}
+
+static uint32_t stack(struct decoder *k, unsigned column)
+{
+	uint32_t id = checked(k, delta(k, column), k->defined.nodes);
+	return k->clamp && id && !ht_node_known(k->t, id) ? 0 : id;
 }
 
 /* --- what each record says --------------------------------------------------------------------- */
@@ -197,9 +204,7 @@ static void read_places(struct decoder *k, unsigned kind, struct ht_buf *memory)
 	k->place_count = n;
 	for (size_t i = 0; i < n; i++) {
 		struct ht_place *p = &k->places[i];
-		*p = (struct ht_place){
-		    .stack =
-			checked(k, delta(k, stalls ? HT_COL_STALL_PLACE_STACK : HT_COL_PLACE_STACK), k->defined.nodes)};
+		*p = (struct ht_place){.stack = stack(k, stalls ? HT_COL_STALL_PLACE_STACK : HT_COL_PLACE_STACK)};
 		if (stalls) {
 			p->kind = ht_cursor_u8(&k->c.at[HT_COL_STALL_PLACE_OP]);
 			continue;
@@ -315,7 +320,7 @@ static uint8_t *make_room(struct ht_time_records *out, unsigned series, size_t n
 static int decode(const struct ht_trace *t, size_t i, struct ht_time_records *out, struct ht_diag *d)
 {
 	const struct ht_time_block *b = &t->times[i].info;
-	struct decoder k = {.clamp = t->dictionary_lost, .defined = t->times[i].defined};
+	struct decoder k = {.t = t, .clamp = t->dictionary_lost, .defined = t->times[i].defined};
 	struct ht_buf ends[2] = {{0}};
 	unsigned one = ht_times_first(b->kind);
 	uint64_t first_series = 0;

@@ -33,6 +33,11 @@ enum ht_header_key {
 	HT_HEADER_COMMAND = 18,
 	HT_HEADER_HOSTNAME = 19,
 	HT_HEADER_FLAGS = 20,
+	HT_HEADER_EVENTS = 21,
 };
+
+/* trace_classes.c: the value of HT_HEADER_EVENTS, from and to bits of enum ht_event_class. */
+void ht_classes_text(struct ht_buf *b, uint32_t classes);
+uint32_t ht_classes_of(const char *text, size_t n);
 
 #endif

@@ -359,6 +359,28 @@ static void check_totals(struct verifier *v)
 	check_total(v, "bytes left", f->left_bytes, v->sums.left_bytes);
 }
 
+/* What was not asked for is not there. */
+static void check_classes(struct verifier *v)
+{
+	const struct ht_trace_totals *s = &v->sums;
+	const struct {
+		enum ht_event_class class;
+		const char *what;
+		uint64_t there;
+	} all[] = {
+		{HT_CLASS_ALLOC, "allocations", s->births},
+		{HT_CLASS_SYNC, "waits for locks and threads", s->waits - s->io_waits},
+		{HT_CLASS_IO, "waits in calls on descriptors and sleeps", s->io_waits},
+		{HT_CLASS_SCHED, "switches", s->switches},
+		{HT_CLASS_FAULT, "faults", s->faults},
+	};
+	const uint32_t asked = v->t->settings.events;
+	for (size_t i = 0; asked && i < HT_ARRAY_SIZE(all); i++)
+		if (all[i].there && !(asked >> all[i].class & 1))
+			violated(v, "there are %" PRIu64 " %s, but the header does not name '%s'", all[i].there, all[i].what,
+				 ht_event_class_names[all[i].class]);
+}
+
 static void check_images(struct verifier *v)
 {
 	for (uint32_t i = 0; i < v->t->image_count; i++) {
@@ -397,6 +419,7 @@ int ht_trace_verify_watched(const struct ht_trace *t, void (*say)(void *ctx, con
 	}
 	checkpoints(&v, t->block_count);
 	all_times(&v);
+	check_classes(&v);
 	if (verdict == HT_VERDICT_OK && !v.holes) {
 		if (t->has_footer)
 			check_totals(&v);

@@ -83,6 +83,10 @@ static void build_header(struct ht_buf *b, const struct ht_trace_settings *s)
 	header_text(b, HT_HEADER_COMMAND, s->command, command_length(s->command));
 	header_string(b, HT_HEADER_HOSTNAME, s->hostname);
 	header_string(b, HT_HEADER_FLAGS, s->flags);
+	struct ht_buf events = {0};
+	ht_classes_text(&events, s->events);
+	header_text(b, HT_HEADER_EVENTS, (const char *)events.data, events.len);
+	ht_buf_release(&events);
 	put_le(b->data + 8, HT_TRACE_VERSION, 2);
 	put_le(b->data + 10, 0, 2);
 	put_le(b->data + 12, b->len + 8, 4);

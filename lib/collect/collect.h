@@ -50,6 +50,9 @@ struct ht_collect_settings {
 	const char *const *command; /* for the header, NULL-terminated; NULL = from the first image */
 };
 
+/* Which of hook_options each class of events is; index: enum ht_event_class. */
+extern const uint32_t ht_class_options[HT_EVENT_CLASSES];
+
 /* record -> collector, SOCK_SEQPACKET. */
 enum ht_collect_word {
 	HT_COLLECT_PID = 1, /* value = the command's pid: its image is the first one */

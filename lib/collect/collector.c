@@ -93,6 +93,20 @@ static void add_flags(struct ht_buf *b, const struct ht_segment *s)
 		ht_buf_printf(b, "operator_new_bypasses_malloc ");
 }
 
+const uint32_t ht_class_options[HT_EVENT_CLASSES] = {
+	[HT_CLASS_ALLOC] = HT_OPT_ALLOC, [HT_CLASS_MAP] = HT_OPT_MAP,	  [HT_CLASS_THREAD] = HT_OPT_THREAD,
+	[HT_CLASS_SYNC] = HT_OPT_SYNC,	 [HT_CLASS_IO] = HT_OPT_IO,	  [HT_CLASS_SCHED] = HT_OPT_SCHED,
+	[HT_CLASS_STALL] = HT_OPT_STALL, [HT_CLASS_FAULT] = HT_OPT_FAULT,
+};
+
+static uint32_t classes_of(uint32_t options)
+{
+	uint32_t classes = 0;
+	for (unsigned i = 0; i < HT_EVENT_CLASSES; i++)
+		classes |= options & ht_class_options[i] ? 1u << i : 0;
+	return classes;
+}
+
 static void add_command(const struct ht_collector *c, struct ht_buf *b)
 {
 	const char *const *command = c->settings->command;
@@ -139,6 +153,7 @@ void ht_collector_begin(struct ht_collector *c)
 		.clock = c->clock.tsc ? "tsc" : "monotonic",
 #endif
 		.sched = ht_switches_source(c),
+		.events = classes_of(c->settings->hook_options),
 		.command = (const char *)command.data,
 		.hostname = host,
 		.flags = (const char *)flags.data,

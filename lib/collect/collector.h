@@ -5,15 +5,16 @@
  *   lane    one claimed slot: the reading end of one thread's ring, and the mirror of its stack
  *   guest   one image (a program in a process) being recorded: its live blocks, modules, end
  *
- *   welcome.c   hellos in, segments out        segment.c  memory of a host, spare slots, offers
- *   guests.c    life and death of images       drain.c    rounds: order across lanes (drain.h)
- *   children.c  forked, not heard of yet       event.c    one record → one trace event
- *   times.c     waits, wakes, stalls          plain.c    ordinary births and deaths, in batches
- *   lookout.c   what must be looked for        lane_stacks.c  its frames → a node
- *   watch.c     sleeping and being woken       labels.c   what the program said
- *   beat.c      the sign of life               switches.c, runners.c, switch_telling.c
- *                                                          when threads ran (switches.h)
- *                                              code_maps.c code that no stack went through
+ *   welcome.c      hellos in, segments out          segment.c      memory of a host, spare slots, offers
+ *   guests.c       images come, and their lanes     guest_trace.c  what the trace has of them
+ *   guest_ends.c   they end, and the trace does     children.c     forked, not heard of yet
+ *   drain.c        rounds: order across lanes       lane_stacks.c  a record's frames → a node
+ *                  (drain.h)                        plain.c        ordinary births and deaths, in batches
+ *   event.c        one record → one trace event     times.c        waits, wakes, stalls
+ *   lookout.c      what must be looked for          labels.c       what the program said
+ *   watch.c        sleeping and being woken         beat.c         the sign of life
+ *   code_maps.c    code that no stack went through  switches.c, runners.c, switch_telling.c, switch_stats.c
+ *                                                                  when threads ran (switches.h)
  *
  * One thread does all of it, so nothing here is locked. (watch.c has a helper thread that only
  * waits for descriptors, beat.c one that moves the heartbeats.)
@@ -285,12 +286,23 @@ void ht_guest_free(struct ht_guest *i);
 struct ht_guest *ht_guest_live(struct ht_collector *c, pid_t pid);
 /* The image that a lane's thread belongs to; makes a forked child's. NULL: not known yet. */
 struct ht_guest *ht_guest_of_lane(struct ht_collector *c, struct ht_lane *l, const struct ht_fork_note *fork);
-/* Before the first record of a lane is told. */
-void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ticks);
+/* A quiet one counts from now on. */
+void ht_guest_wake(struct ht_collector *c, struct ht_guest *i);
 /* A quiet child that runs on: it counts from now on, though it had no event. NULL: there is none of this number. */
 struct ht_guest *ht_guest_rouse(struct ht_collector *c, pid_t pid);
+
+/* guest_trace.c */
+/* Before the first record of a lane is told. */
+void ht_guest_lane_starts(struct ht_collector *c, struct ht_lane *l, uint64_t ticks);
 /* A thread without a lane: its id in the trace. Fills in the rest of t. */
 uint32_t ht_guest_add_thread(struct ht_collector *c, struct ht_guest *i, struct ht_thread_info *t, const char *name);
+void ht_guest_write_thread(struct ht_collector *c, const struct ht_lane *l);
+/* An image that never had an event still has a beginning and an end. */
+void ht_guest_start_without_lane(struct ht_collector *c, struct ht_guest *i);
+void ht_guest_write_end(struct ht_collector *c, struct ht_guest *i);
+uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation);
+
+/* guest_ends.c */
 /* Its process is gone (or, execed, runs another program): it closes when its rings are drained. */
 void ht_guest_ending(struct ht_collector *c, struct ht_guest *i, bool execed);
 /* Drops lanes of dead threads, closes images that ended, frees hosts that nobody maps. */
@@ -303,7 +315,6 @@ void ht_guests_finish(struct ht_collector *c);
 void ht_guests_name(struct ht_collector *c, pid_t pid);
 /* A process with our token in its environment that is none of the images; 0 = none. Reads all of /proc. */
 pid_t ht_guests_stranger(struct ht_collector *c);
-uint32_t ht_guest_view(struct ht_collector *c, struct ht_guest *i, uint64_t generation);
 
 /* lookout.c */
 /* Looks for dead threads, programs that were replaced, RSS; does nothing until it is time. */
@@ -335,6 +346,8 @@ void ht_drain_all(struct ht_collector *c);
 void ht_drain_told(struct ht_collector *c, const void *of, uint8_t want, uint64_t what);
 /* Can no other lane of its image (family: of its host) tell what this one misses? */
 bool ht_drain_alone(struct ht_collector *c, const struct ht_lane *l, bool family);
+/* Does a birth at its address, of before this death, still wait for what is live there to die? Then this one is not its death. */
+bool ht_wait_for_older(const struct ht_collector *c, const struct ht_lane *l, const struct ht_record *death);
 /* Has any thread published something that was not seen? */
 bool ht_drain_pending(struct ht_collector *c);
 /* Everything that its thread has published is told. */

@@ -166,7 +166,8 @@ static bool tell_death(struct telling *t)
 	struct ht_guest *image = t->l->image;
 	uint64_t address = t->r->address;
 	struct ht_pair *pair = ht_pairs_find(&image->pairs, address);
-	if (!pair && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
+	bool early = !pair || (t->c->waiting_count && ht_wait_for_older(t->c, t->l, t->r));
+	if (early && !t->l->resolved && !ht_drain_alone(t->c, t->l, false)) {
 		t->want = HT_WANT_BIRTH;
 		t->wanted = address;
 		return false;

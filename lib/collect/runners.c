@@ -130,6 +130,7 @@ void ht_runner_free(struct ht_switches *s, struct ht_runner *r)
 	s->runner_count--;
 	ht_runner_forget(s, r, 0);
 	leave_term(s, r->term);
+	free(r->stats);
 	free(r);
 }
 

@@ -85,6 +85,7 @@ static void tell_held(struct ht_collector *c, struct ht_runner *r, bool wait)
 void ht_switches_bind(struct ht_collector *c, struct ht_runner *r, uint32_t thread)
 {
 	r->thread = thread;
+	ht_switches_held_stats(c, r);
 	tell_held(c, r, true);
 	ht_switches_lose(c, r->dropped);
 	r->dropped = 0;
@@ -171,13 +172,24 @@ static void end_runner(struct ht_collector *c, struct ht_runner *r, unsigned cpu
 	}
 }
 
+/* Its lane was told before its beginning. */
+static void begin_lane(struct ht_collector *c, const struct ht_runner *r)
+{
+	for (size_t i = 0; i < c->lane_count; i++) {
+		struct ht_lane *l = c->lanes[i];
+		if (l->kernel_tid == r->tid && l->thread == r->thread && r->begin_ns < l->start_ns)
+			l->start_ns = r->begin_ns;
+	}
+}
+
 static void take_fork(struct ht_collector *c, const struct ht_perf_record *p, uint64_t now)
 {
 	struct ht_switches *s = c->switches;
 	struct ht_runner *old = ht_runner_live(s, (pid_t)p->tid);
 	if (old && !old->sure && old->begin_ns + HT_STAMP_SLACK >= now) { /* its ring was faster than the kernel's buffer */
-		old->sure = true;
+		old->sure = old->born = true;
 		old->begin_ns = now < old->begin_ns ? now : old->begin_ns;
+		begin_lane(c, old);
 		return;
 	}
 	if (old) /* its EXIT was lost */
@@ -186,7 +198,8 @@ static void take_fork(struct ht_collector *c, const struct ht_perf_record *p, ui
 	bool process = p->pid != p->parent_pid;
 	struct ht_term *term = process ? ht_term_new(s, (pid_t)p->pid) : parent ? parent->term : ht_term_of(s, (pid_t)p->pid);
 	term->forked |= process;
-	ht_runner_new(s, (pid_t)p->tid, term, now)->sure = true;
+	struct ht_runner *r = ht_runner_new(s, (pid_t)p->tid, term, now);
+	r->sure = r->born = true;
 }
 
 struct ending {

@@ -13,8 +13,6 @@
 #include "procfs.h"
 
 #define MS 1000000ull
-#define POLL (10 * MS)
-#define POLL_SHARE 20 /* of the time, at most, goes into polling */
 #define SETTLE (100 * MS)
 
 /* --- the source --------------------------------------------------------------------------- */
@@ -99,6 +97,14 @@ static bool inherits(const struct ht_switches *s, pid_t pid, const struct ht_gue
 	return (r && r->sure) || (s->told_lost && parent && !parent->polled);
 }
 
+/* Its process waits for our answer, so that the kernel's sums are exact: what lies before what is told of it. */
+static void read_first_stat(struct ht_collector *c, pid_t pid)
+{
+	struct ht_runner *r = ht_runner_live(c->switches, pid);
+	if (c->switches->wanted && r && !r->stat_ns)
+		ht_switches_read_stat(c, r);
+}
+
 /* True: the kernel tells of it. */
 static bool follow(struct ht_collector *c, const struct ht_guest *i, const struct ht_guest *parent)
 {
@@ -125,6 +131,8 @@ void ht_switches_welcome(struct ht_collector *c, struct ht_guest *i, const struc
 	if (!c->switches)
 		return;
 	i->polled = !follow(c, i, parent);
+	if (!i->polled)
+		read_first_stat(c, i->pid);
 	if (!i->polled && ht_perf_has_faults(c->switches->perf))
 		ht_code_maps_look(c, i); /* it may be gone when its first fault is told */
 }
@@ -144,7 +152,7 @@ void ht_switches_drain(struct ht_collector *c)
 
 /* --- images and lanes --------------------------------------------------------------------- */
 
-static struct ht_term *term_of_image(struct ht_switches *s, struct ht_guest *i)
+struct ht_term *ht_term_of_image(struct ht_switches *s, struct ht_guest *i)
 {
 	for (struct ht_term *l = s->terms; l; l = l->next)
 		if (l->image == i)
@@ -159,7 +167,7 @@ static struct ht_term *term_of_image(struct ht_switches *s, struct ht_guest *i)
 void ht_switches_image(struct ht_collector *c, struct ht_guest *i)
 {
 	if (c->switches && i->pid)
-		term_of_image(c->switches, i);
+		ht_term_of_image(c->switches, i);
 }
 
 static pid_t tid_of(const struct ht_lane *l)
@@ -212,6 +220,8 @@ uint32_t ht_switches_thread(struct ht_collector *c, struct ht_lane *l)
 	if (!r)
 		return HT_NO_THREAD;
 	r->term->image = l->image;
+	if (r->born && r->begin_ns < l->start_ns) /* its first wait for a processor is a part of its life */
+		l->start_ns = r->begin_ns;
 	if (r->thread == HT_NO_THREAD)
 		return HT_NO_THREAD;
 	r->own = false;
@@ -225,112 +235,12 @@ void ht_switches_lane(struct ht_collector *c, struct ht_lane *l)
 		return;
 	struct ht_runner *r = find(s, l);
 	if (!r && !ht_runner_live(s, l->kernel_tid))
-		r = ht_runner_new(s, l->kernel_tid, term_of_image(s, l->image), l->start_ns);
+		r = ht_runner_new(s, l->kernel_tid, ht_term_of_image(s, l->image), l->start_ns);
 	if (r)
 		ht_switches_bind(c, r, l->thread);
 }
 
-/* --- schedstats --------------------------------------------------------------------------- */
-
-static void write_stat(struct ht_collector *c, uint32_t thread, const struct ht_schedstat_words *w)
-{
-	if (!c->stopped && c->writer)
-		ht_trace_writer_schedstat(c->writer, &(struct ht_schedstat){thread, ht_collector_ns(c), w->running_ns,
-									    w->runnable_ns, w->slices});
-}
-
-/* True: it was read, and is another one than the last. */
-static bool read_stat(struct ht_collector *c, struct ht_runner *r)
-{
-	struct ht_schedstat_words w;
-	if (!ht_schedstat_read(r->term->pid, r->tid, &w) || !memcmp(&w, &r->last, sizeof(w)))
-		return false;
-	r->last = w;
-	write_stat(c, r->thread, &w);
-	return true;
-}
-
-void ht_switches_stat(struct ht_collector *c, struct ht_runner *r)
-{
-	if (!c->switches->wanted || r->ended || !(r->ran || r->term->image->polled))
-		return;
-	r->ran = r->running;
-	read_stat(c, r);
-}
-
-struct sampling {
-	struct ht_collector *c;
-	const struct ht_guest *image;
-};
-
-static bool sample_one(void *ctx, struct ht_runner *r)
-{
-	const struct sampling *t = ctx;
-	if (r->term->image == t->image && r->thread != HT_NO_THREAD)
-		ht_switches_stat(t->c, r);
-	return true;
-}
-
-void ht_switches_sample(struct ht_collector *c, const struct ht_guest *i)
-{
-	struct sampling t = {c, i};
-	if (c->switches && c->switches->wanted && !i->polled)
-		ht_runners_each(c->switches, sample_one, &t);
-}
-
-void ht_switches_exiting(struct ht_collector *c, const struct ht_lane *l)
-{
-	struct ht_schedstat_words w;
-	if (c->switches && c->switches->wanted && l->kernel_tid && ht_schedstat_read(l->image->pid, l->kernel_tid, &w))
-		write_stat(c, l->thread, &w);
-}
-
-void ht_switches_ended(struct ht_collector *c, const struct ht_guest *i, const struct ht_schedstat_words *known)
-{
-	struct ht_schedstat_words w;
-	if (!c->switches || !c->switches->wanted || !i->main_thread)
-		return;
-	if (known)
-		write_stat(c, i->main_thread - 1, known);
-	else if (i->pid && ht_schedstat_read(i->pid, i->pid, &w))
-		write_stat(c, i->main_thread - 1, &w);
-}
-
-/* --- polling ------------------------------------------------------------------------------ */
-
-struct polling {
-	struct ht_collector *c;
-	struct ht_term *term;
-	uint64_t now;
-};
-
-static bool poll_one(void *ctx, pid_t tid)
-{
-	const struct polling *p = ctx;
-	struct ht_runner *r = ht_runner_live(p->c->switches, tid);
-	if (r && r->term != p->term) { /* its number was another process' */
-		r->ended = true;
-		r->end_ns = p->now;
-		r = NULL;
-	}
-	if (!r)
-		r = ht_runner_new(p->c->switches, tid, p->term, p->now);
-	r->last_ns = p->now;
-	if (r->thread != HT_NO_THREAD && read_stat(p->c, r))
-		p->c->switches->poll_busy = true;
-	return true;
-}
-
-static void poll_images(struct ht_collector *c, uint64_t now)
-{
-	c->switches->poll_busy = false;
-	for (struct ht_guest *i = c->images; i; i = i->next) {
-		if (!i->polled || i->quiet || i->state != HT_GUEST_LIVE || !i->pid)
-			continue;
-		struct polling p = {c, term_of_image(c->switches, i), now};
-		ht_schedstat_threads(i->pid, poll_one, &p);
-	}
-}
+/* --- round after round ------------------------------------------------------------------------ */
 
 void ht_switches_round(struct ht_collector *c, uint64_t now)
 {
@@ -343,20 +253,12 @@ void ht_switches_round(struct ht_collector *c, uint64_t now)
 	}
 	if (s->perf && ht_perf_pending(s->perf))
 		ht_switches_drain(c);
-	if (s->wanted && now >= s->next_poll) {
-		poll_images(c, now);
-		uint64_t took = ht_collector_ns(c) - now;
-		s->next_poll = now + (took * POLL_SHARE > POLL ? took * POLL_SHARE : POLL);
-	}
+	if (s->wanted)
+		ht_switches_read_stats(c, now);
 	if (now >= s->next_settle) {
 		s->next_settle = now + SETTLE;
 		ht_switches_settle(c, now);
 	}
-}
-
-bool ht_switches_busy(const struct ht_collector *c)
-{
-	return c->switches && c->switches->poll_busy;
 }
 
 void ht_switches_finish(struct ht_collector *c)

@@ -1,13 +1,13 @@
 /*
  * switches: what the kernel says about when threads ran, brought together with the threads that rings tell of.
  *
- * A runner is one thread as the kernel knows it: a number of ours from its beginning to its end. A term is one program
- * in one process, the same as an image, but known before its image is (or without one ever: a program that
- * is not recorded). Runners are bound to threads of the trace when their lane tells its first record; what
- * they did before is held until then. One that has no lane after a while, but belongs to an image, becomes a
- * thread of the trace by itself. What belongs to no image is forgotten.
+ * A runner is one thread as the kernel knows it: a number of ours from its beginning to its end. A term is one
+ * program in one process, the same as an image, but known before its image is (or without one ever: a program that is
+ * not recorded). Runners are bound to threads of the trace when their lane tells its first record; what they did
+ * before is held until then. One that has no lane after a while, but belongs to an image, becomes a thread of the
+ * trace by itself. What belongs to no image is forgotten.
  *
- *	perf, per CPU          each switch (perf_events.h); schedstats of those that ran, once a second
+ *	perf, per CPU          each switch (perf_events.h); schedstats of those that ran, the younger the more often
  *	schedstat every 10 ms  where perf is refused: of every thread
  */
 #ifndef HT_SWITCHES_H
@@ -36,6 +36,10 @@ struct ht_held { /* kept until its runner is bound */
 	uint16_t cpu;
 	uint8_t kind; /* enum ht_perf_kind */
 };
+struct ht_stat_held {
+	uint64_t time_ns;
+	struct ht_schedstat_words words;
+};
 struct ht_runner {
 	struct ht_runner *chain; /* of its bucket, newest first */
 	struct ht_term *term;
@@ -45,12 +49,16 @@ struct ht_runner {
 	bool running, ended;
 	bool own;		 /* its thread was added to the trace without a lane */
 	bool ran;		 /* since its last schedstat */
+	bool born;		 /* a FORK told of it: it waits for a processor from begin_ns on */
 	uint16_t cpu;
 	uint64_t begin_ns, end_ns, last_ns;
 	struct ht_held *held;
 	uint32_t held_count, held_cap;
 	uint64_t dropped;	 /* of what would be held, for lack of room */
 	struct ht_schedstat_words last;
+	uint64_t stat_ns;	 /* when that was tried; 0: never */
+	struct ht_stat_held *stats; /* what was read before it was bound; of very many the last one is the newest */
+	uint32_t stat_count, stat_cap;
 	struct ht_thread_info info; /* if it is `own` */
 };
 struct ht_code_place { /* where a fault came lately */
@@ -68,8 +76,9 @@ struct ht_switches {
 	uint32_t bucket_mask, runner_count;
 	size_t held_count;	/* of all runners */
 	uint64_t told_lost;	/* by the kernel's records */
-	uint64_t next_poll, next_settle; /* ns */
+	uint64_t next_poll, next_settle, next_stats; /* ns */
 	bool poll_busy;			 /* the last poll saw something run */
+	bool stats_busy;		 /* a schedstat will be due before long */
 	struct ht_code_place places[HT_CODE_PLACES];
 };
 
@@ -107,7 +116,17 @@ void ht_switches_settle(struct ht_collector *c, uint64_t now);
 /* switches.c */
 /* Reads what the kernel has written until now. */
 void ht_switches_drain(struct ht_collector *c);
-/* Of a bound one: its schedstat, if it has run since the last one. */
+/* The term whose image this is, or is to be. */
+struct ht_term *ht_term_of_image(struct ht_switches *s, struct ht_guest *i);
+
+/* switch_stats.c */
+/* Its schedstat is read, and told when it is bound. True: it is another one than the last. */
+bool ht_switches_read_stat(struct ht_collector *c, struct ht_runner *r);
+/* The same, if it has run since the last one. */
 void ht_switches_stat(struct ht_collector *c, struct ht_runner *r);
+/* It is bound now: what was read of it before. */
+void ht_switches_held_stats(struct ht_collector *c, struct ht_runner *r);
+/* Of those for which it is time. */
+void ht_switches_read_stats(struct ht_collector *c, uint64_t now);
 
 #endif

@@ -75,6 +75,18 @@ bool ht_wait_fulfils(const struct ht_record *r, unsigned want, uint64_t wanted)
 	}
 }
 
+bool ht_wait_for_older(const struct ht_collector *c, const struct ht_lane *l, const struct ht_record *death)
+{
+	uint64_t before = death->ticks - c->tick_ticks / 1024; /* as the clocks of two processors may differ a little */
+	for (size_t i = 0; i < c->waiting_count; i++) {
+		const struct ht_lane *m = c->waiting[i];
+		if (m != l && m->want == HT_WANT_DEATH && m->wanted == death->address && m->image == l->image &&
+		    m->queue[m->queue_at].ticks < before)
+			return true;
+	}
+	return false;
+}
+
 /* Is it in what m has not told yet? */
 static bool holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
 {
@@ -86,6 +98,23 @@ static bool holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
 	while (ht_ahead_next(m, &ahead, &r))
 		if (ht_wait_fulfils(&r, want, wanted))
 			return true;
+	return false;
+}
+
+bool ht_wait_module_comes(const struct ht_collector *c, const struct ht_lane *l)
+{
+	const struct ht_host *h = l->host;
+	for (uint32_t i = 0; i < h->spare_count; i++)
+		if (HT_LOAD_ACQUIRE(&ht_host_slot(h, h->spares[i])->state) != HT_SLOT_SPARE)
+			return true; /* a thread that we have not met */
+	for (size_t i = 0; i < c->lane_count; i++) {
+		struct ht_lane *m = c->lanes[i];
+		if (m == l || m->host != h || m->damaged)
+			continue;
+		ht_lane_load_head(m);
+		if (holds(m, HT_WANT_MODULE, 0))
+			return true;
+	}
 	return false;
 }
 

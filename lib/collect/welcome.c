@@ -1,13 +1,14 @@
 /*
  * welcome: hellos in, segments out. One exchange per image: a hello of fixed size whose sender the kernel
  * vouches for, a welcome with the memfd. Nothing on a connection is waited for: a peer that does not
- * say hello at once is a descriptor among others until it hangs up.
+ * say hello at once is a descriptor among others until it hangs up. Only the very first, whom there is nothing to do without, is.
  *
  * Whoever asks waits, and not for long. So all that ask are answered first, and only then is drained, once,
  * what must be told before their images may begin.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "procfs.h"
 
 #define MAX_CONNECTIONS 256u /* that have not said hello yet */
+#define FIRST_HELLO_MS 3000 /* whoever started us and then does not say hello is dead, or will not */
 
 static void hex(char *to, const uint8_t *from, size_t n)
 {
@@ -231,6 +233,9 @@ void ht_attach_hello(struct ht_collector *c, int fd, bool trusted)
 {
 	struct ht_hello hello;
 	struct ucred peer;
+	struct pollfd there = {.fd = fd, .events = POLLIN};
+	if (trusted) /* by the program that started us, and we may be up before it has said anything */
+		poll(&there, 1, FIRST_HELLO_MS);
 	ssize_t got = recv(fd, &hello, sizeof(hello), MSG_DONTWAIT);
 	if (got != (ssize_t)sizeof(hello) || hello.magic != HT_SEG_MAGIC || !credentials(fd, &peer))
 		return;

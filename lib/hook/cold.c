@@ -26,6 +26,7 @@ static void heal(struct ht_thread *t)
 	}
 	t->u.depth = t->u.extras = 0;
 	t->mirror_base = 0;
+	t->tick = HT_TICK_NEVER; /* nor was the stamp, perhaps, that others would inherit */
 	t->nested = false;
 	t->w.slot->abandoned++;
 	t->w.slot->counted++;

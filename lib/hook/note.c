@@ -169,25 +169,36 @@ static HT_COLD bool write_generation(struct ht_thread *t)
  * number of its slot, | FOLLOWS if another one was there in the tick before, | SEVERAL if one has joined it.
  *
  * Whoever notes something in a tick says so before that is to be seen; and whoever learns an address by that has seen
- * the word, too. A tick is said to have been entered by its first stamp, which is taken while it stands.
+ * the word, too. A tick is said to have been entered by its first stamp, which is taken while it stands. The word does not
+ * go back: a thread that lost the processor on its way here, while others went on to a later tick, is not alone.
  */
 #define FOLLOWS (1u << 31)
 #define SEVERAL (1u << 30)
+#define NOT_ALONE UINT64_MAX
 uint64_t ht_alone __attribute__((aligned(64)));
+
+/* What the word becomes when the thread of `mine` enters a tick. */
+static uint64_t entered(uint64_t now, uint64_t mine)
+{
+	uint32_t last = (uint32_t)(now >> 32), tick = (uint32_t)(mine >> 32);
+	bool by_me_alone = ((now ^ mine) & (SEVERAL - 1)) == 0 && !(now & SEVERAL);
+	if (tick == HT_TICK_STALE) /* no tick at all: everybody stamps */
+		return SEVERAL;
+	if (last == tick)
+		return by_me_alone ? now : now | SEVERAL;
+	if (last != HT_TICK_STALE && (int32_t)(last - tick) > 0)
+		return now;
+	return mine | (by_me_alone || (last != tick - 1 && last != HT_TICK_STALE) ? 0 : FOLLOWS);
+}
 
 static HT_COLD void enter_tick(struct ht_thread *t, uint32_t tick)
 {
 	uint64_t mine = (uint64_t)tick << 32 | (t->w.slot->serial & (SEVERAL - 1)), now = HT_LOAD_RELAXED(&ht_alone), then;
+	do
+		then = entered(now, mine);
+	while (then != now && !__atomic_compare_exchange_n(&ht_alone, &now, then, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	t->entered = tick;
-	t->alone = mine;
-	do {
-		uint32_t last = (uint32_t)(now >> 32);
-		bool mine_alone = ((now ^ mine) & (SEVERAL - 1)) == 0 && !(now & SEVERAL);
-		if (last == tick)
-			then = mine_alone ? now : now | SEVERAL;
-		else
-			then = mine | (mine_alone || (last != tick - 1 && last != HT_TICK_STALE) ? 0 : FOLLOWS);
-	} while (then != now && !__atomic_compare_exchange_n(&ht_alone, &now, then, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	t->alone = then >> 32 == tick ? mine : NOT_ALONE;
 }
 
 /* Any event, on either ring. */

@@ -8,12 +8,13 @@
  *     spans      running     │ blocked: mutex   │ runnable   │ run │ runnable          │
  *
  *   RUNNING    on a processor.
- *   RUNNABLE   ready and waiting for one: after a preemption; after a block, from the moment that what it waited for came (the
- *	        wake that ended its wait, or the deadline of a wait that timed out).
+ *   RUNNABLE   ready and waiting for one: from its creation on; after a preemption; after a block, from the moment that
+ *	        what it waited for came (the wake that ended its wait, or the deadline of a wait that timed out).
  *   BLOCKED    off its processor of its own accord; kind = that of the wait it is inside of, HT_WAIT_NONE: in no call that is
  *	        recorded ("other").
  *   ALLOCATOR  the same inside a call of the allocator (a stall).
- *   UNKNOWN    nothing says what it did: before the first switch that is known, after a loss.
+ *   UNKNOWN    nothing says what it did: before the first switch that is known, after a loss; or the kernel's sums say
+ *	        that its processor did not run: a host took it.
  *
  * Every instant between a thread's start and end lies in exactly one span: the states' sums add up to its total. What user space
  * and kernel stamp of one wake-up differs by a microsecond; the kernel's own sums (schedstats) settle how much of

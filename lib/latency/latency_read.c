@@ -174,12 +174,34 @@ static uint64_t polling_interval(const struct ht_schedstat *stats, size_t count)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+/* For each switch, how long ago the one before it on its processor was, if there was one; as long as can be, if not.
+ * The kernel picks who comes before it stamps who leaves: a microsecond may be of both. */
+static uint32_t *idle_before(const struct ht_latency *l)
+{
+	enum { CPUS = UINT16_MAX + 1, BOTH_NS = 1500 };
+	struct { uint64_t last, before; } *cpus = ht_xcalloc(CPUS, sizeof(*cpus)), *c;
+	uint32_t *idle = ht_xmalloc((l->switch_count + 1) * sizeof(*idle));
+	for (size_t i = 0; i < l->switch_count; i++) {
+		const struct ht_switch *w = &l->switches[i];
+		c = &cpus[w->cpu];
+		uint64_t both = (c->last - c->before) / 2, ns = UINT64_MAX;
+		if (c->last)
+			ns = w->time_ns - c->last + (both < BOTH_NS ? both : BOTH_NS);
+		idle[i] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+		c->before = c->last;
+		c->last = w->time_ns;
+	}
+	free(cpus);
+	return idle;
+}
+
 static void tell_threads(struct ht_latency *l, struct ht_latency_records *r, const struct ht_wake_lists *lists,
 			 const struct ht_latency_options *o)
 {
 	struct places places;
 	group_by_thread(l, r, &places, ht_trace_thread_count(l->trace));
-	struct ht_thread_story story = {.l = l, .lists = lists, .switches = l->switches};
+	uint32_t *idle = idle_before(l);
+	struct ht_thread_story story = {.l = l, .lists = lists, .switches = l->switches, .idle_ns = idle};
 	for (size_t i = 0; i < l->thread_count; i++) {
 		tell_thread(&story, &l->threads[i], &places, r->schedstats);
 		if (o->progress)
@@ -187,6 +209,7 @@ static void tell_threads(struct ht_latency *l, struct ht_latency_records *r, con
 	}
 	l->resolution_ns = l->switch_count ? 1000 : polling_interval(r->schedstats, r->schedstat_count);
 	free(story.segments);
+	free(idle);
 	release_places(&places);
 }
 

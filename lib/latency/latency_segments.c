@@ -205,41 +205,59 @@ static unsigned how_of(const struct ht_switch *before, const struct ht_switch *a
 	return on ? HT_SEGMENT_RUN : before->how == HT_SWITCH_PREEMPTED ? HT_SEGMENT_PREEMPTED : HT_SEGMENT_OFF;
 }
 
-static void add(struct ht_thread_story *s, unsigned how, uint64_t begin, uint64_t end, uint16_t cpu)
+/* A segment that begins with a switch. */
+static void add(struct ht_thread_story *s, unsigned how, uint32_t first, uint64_t end)
 {
-	if (begin >= end)
+	const struct ht_switch *w = &s->switches[first];
+	if (w->time_ns >= end)
 		return;
-	struct ht_segment *g = ht_story_add(s, how, begin, end);
-	g->cpu = how == HT_SEGMENT_RUN ? cpu : HT_NO_CPU;
+	struct ht_segment *g = ht_story_add(s, how, w->time_ns, end);
+	if (how != HT_SEGMENT_RUN)
+		return;
+	g->cpu = w->cpu;
+	g->idle_ns = s->idle_ns[first];
+}
+
+/* Does the thread's start mean its creation? Of all but a program's first one, as long as the recorder missed
+ * nothing. */
+static bool starts_when_created(const struct ht_thread_story *s)
+{
+	const struct ht_thread_info *t = ht_trace_thread(s->l->trace, s->thread->id);
+	const struct ht_image *i = t ? ht_trace_image(s->l->trace, t->image) : NULL;
+	return i && !s->l->lost_switches && (t->tid != i->pid || i->kind == HT_IMAGE_FORK);
 }
 
 static void before_first(struct ht_thread_story *s, const struct ht_switch *first)
 {
-	/* It ran from its first event on; if it comes onto a processor later, its leaving was lost. */
-	unsigned how = first->how == HT_SWITCH_IN ? HT_SEGMENT_UNKNOWN : HT_SEGMENT_RUN;
-	add(s, how, s->thread->start_ns, first->time_ns, first->cpu);
+	/* It ran from its first event on. If it comes onto a processor later, it waited for its first one, or its
+	 * leaving was lost. */
+	bool comes = first->how == HT_SWITCH_IN;
+	s->created = comes && s->thread->start_ns < first->time_ns && starts_when_created(s);
+	unsigned how = !comes ? HT_SEGMENT_RUN : s->created ? HT_SEGMENT_PREEMPTED : HT_SEGMENT_UNKNOWN;
+	if (s->thread->start_ns < first->time_ns)
+		ht_story_add(s, how, s->thread->start_ns, first->time_ns)->cpu = comes ? HT_NO_CPU : first->cpu;
 }
 
-static void after_last(struct ht_thread_story *s, const struct ht_switch *last)
+static void after_last(struct ht_thread_story *s, uint32_t at)
 {
+	const struct ht_switch *last = &s->switches[at];
 	static const uint8_t hows[] = {[HT_SWITCH_IN] = HT_SEGMENT_RUN,
 				       [HT_SWITCH_BLOCKED] = HT_SEGMENT_OFF,
 				       [HT_SWITCH_PREEMPTED] = HT_SEGMENT_PREEMPTED};
 	unsigned how = last->how < HT_ARRAY_SIZE(hows) ? hows[last->how] : HT_SEGMENT_UNKNOWN;
-	add(s, how, last->time_ns, s->thread->end_ns, last->cpu);
+	add(s, how, at, s->thread->end_ns);
 }
 
 void ht_story_from_switches(struct ht_thread_story *s)
 {
 	s->count = 0;
-	const struct ht_switch *before = &s->switches[s->own_switches[0]];
-	before_first(s, before);
+	before_first(s, &s->switches[s->own_switches[0]]);
 	for (size_t i = 1; i < s->switch_count; i++) {
+		uint32_t at = s->own_switches[i - 1];
 		const struct ht_switch *after = &s->switches[s->own_switches[i]];
-		add(s, how_of(before, after), before->time_ns, after->time_ns, before->cpu);
-		before = after;
+		add(s, how_of(&s->switches[at], after), at, after->time_ns);
 	}
-	after_last(s, before);
+	after_last(s, s->own_switches[s->switch_count - 1]);
 	if (s->l->lost_switches)
 		cut_contradicted(s);
 	find_calls(s);

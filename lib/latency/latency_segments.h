@@ -13,12 +13,19 @@
 #include "latency.h"
 #include "latency_wakers.h"
 
-enum ht_segment_how { HT_SEGMENT_UNKNOWN, HT_SEGMENT_RUN, HT_SEGMENT_PREEMPTED, HT_SEGMENT_OFF };
+enum ht_segment_how {
+	HT_SEGMENT_UNKNOWN,
+	HT_SEGMENT_RUN,
+	HT_SEGMENT_PREEMPTED,
+	HT_SEGMENT_OFF,
+	HT_SEGMENT_STOLEN, /* on a processor, which did not run */
+};
 
 struct ht_segment {
 	uint64_t begin_ns, end_ns;
 	uint64_t ready_ns;    /* OFF: begin_ns < ready_ns <= end_ns */
 	uint32_t wait, stall; /* index + 1, that it lies in */
+	uint32_t idle_ns;     /* RUN: so long no thread that is known was on its processor before; at most */
 	uint16_t cpu;	      /* RUN */
 	uint8_t how;
 	bool known;	      /* OFF: something says when it was ready */
@@ -31,9 +38,11 @@ struct ht_thread_story {
 	const struct ht_latency_thread *thread; /* its waits and stalls; start_ns, end_ns not yet cut */
 	const struct ht_switch *switches;	/* all threads' */
 	const uint32_t *own_switches;		/* positions of its own, by time */
+	const uint32_t *idle_ns;		/* of each switch: since the last one on its processor */
 	size_t switch_count;
 	const struct ht_schedstat *stats;	/* its own, by time */
 	size_t stat_count;
+	bool created;				/* its first segment begins with its creation */
 	struct ht_segment *segments;
 	size_t count, cap;
 };
@@ -45,7 +54,8 @@ static inline struct ht_segment *ht_story_add(struct ht_thread_story *s, unsigne
 		s->segments = ht_xrealloc(s->segments, s->cap, sizeof(*s->segments));
 	}
 	struct ht_segment *g = &s->segments[s->count++];
-	*g = (struct ht_segment){begin, end, end, 0, 0, HT_NO_CPU, (uint8_t)how, false};
+	*g = (struct ht_segment){
+	    .begin_ns = begin, .end_ns = end, .ready_ns = end, .cpu = HT_NO_CPU, .how = (uint8_t)how};
 	return g;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "recorded.h"
 #include "timeline_build_work.h"
 
 #define LEAST_BLOCKED_NS 1000000
@@ -38,21 +39,37 @@ static bool blocked_somewhere(const struct ht_timeline_work *w)
 	return ns > LEAST_BLOCKED_NS;
 }
 
-static const char *missing(const struct ht_timeline_work *w)
+/* What follows from classes that were not asked for, or NULL. */
+static const char *consequence(const struct ht_timeline_work *w, uint32_t classes)
 {
 	if (!w->model)
-		return "neither waits nor context switches are in this trace: what threads did is not known "
-		       "(record with --events=+sync,+io,+sched)";
+		return classes & HT_CLASSES_OF_STATES ? "what threads did is not known" : NULL;
+	if (classes & HT_CLASS_BIT(SCHED))
+		return "what threads did is known from waits alone";
+	if (classes & HT_CLASSES_OF_WAITS)
+		return w->model->wait_count ? "not all blocks have a reason" : "why threads were blocked is not known";
+	return NULL;
+}
+
+/* One line; heap. */
+static char *missing(const struct ht_timeline_work *w)
+{
+	const uint32_t not = ht_unrecorded(w->trace, HT_CLASS_BIT(ALLOC) | HT_CLASSES_OF_STATES);
+	if (not)
+		return ht_unrecorded_text(not, consequence(w, not));
+	if (!w->model)
+		return ht_recorded_nothing(w->trace, HT_CLASSES_OF_STATES,
+					   "neither waits nor context switches are in this trace: what threads did is not known");
 	if (!*w->model->source)
-		return "no context switches were recorded: what threads did is known from waits alone "
-		       "(record with --events=+sched)";
+		return ht_recorded_nothing(w->trace, HT_CLASS_BIT(SCHED),
+					   "no context switches were recorded: what threads did is known from waits alone");
 	if (!w->model->switch_count && w->model->resolution_ns > 1000)
-		return "context switches could not be seen in recording: what threads did is known from waits, "
-		       "and from sums that were read now and then";
+		return ht_xstrdup("context switches could not be seen in recording: what threads did is known from waits, "
+				  "and from sums that were read now and then");
 	if (!w->model->wait_count && blocked_somewhere(w))
-		return "no waits are in this trace: why threads were blocked is not known "
-		       "(record with --events=+sync,+io)";
-	return "";
+		return ht_recorded_nothing(w->trace, HT_CLASSES_OF_WAITS,
+					   "no waits are in this trace: why threads were blocked is not known");
+	return ht_xstrdup("");
 }
 
 static void hand_over(struct ht_timeline_work *w)
@@ -106,7 +123,7 @@ static void make(struct ht_timeline_work *w)
 	ht_timeline_tasks(w);
 	ht_timeline_said(w);
 	ht_timeline_counters(w);
-	w->made.missing = missing(w);
+	w->made.missing = w->missing = missing(w);
 	w->made.damaged_blocks = w->a->totals.damaged_blocks;
 	if (w->model) {
 		w->made.damaged_blocks += w->model->damaged_blocks;
@@ -202,6 +219,7 @@ void ht_timeline_free(struct ht_timeline_made *m)
 		free((void *)(uintptr_t)w->counters.items[i].points);
 	for (size_t i = 0; i < w->tasks.count; i++)
 		free((void *)(uintptr_t)w->tasks.items[i].pieces);
+	free(w->missing);
 	ht_timeline_levels_free(w->levels);
 	ht_timeline_bursts_free(w->bursts);
 	ht_timeline_heaps_free(w);

@@ -102,7 +102,7 @@ struct stay {
 	uint64_t begin_ns, end_ns;
 	uint32_t thread; /* + 1 */
 	uint16_t cpu;
-	bool preempted; /* at its end */
+	bool preempted, sleeps; /* at its end */
 };
 
 static int by_cpu(const void *pa, const void *pb)
@@ -130,12 +130,12 @@ static void leave(struct ht_timeline_work *w, const struct stay *now, uint64_t n
 		.cpu = now->cpu,
 		.prev = now->thread,
 		.next = next,
-		.preempted = now->thread && (now->preempted || now->end_ns > ns),
+		.preempted = now->thread && (now->preempted || (now->end_ns > ns && !now->sleeps)),
 	};
 }
 
-/* Stays on one processor, by begin. Two at a time can only be where clocks are off: the later one comes. At one
- * instant a processor switches once. */
+/* Stays on one processor, by begin. Two at a time can only be where clocks are off, or in a switch that the kernel
+ * counts as the later one's: that one comes. At one instant a processor switches once. */
 static void chain(struct ht_timeline_work *w, const struct stay *stays, size_t count)
 {
 	struct stay now = {.cpu = stays[0].cpu};
@@ -162,13 +162,15 @@ void ht_timeline_switches(struct ht_timeline_work *w)
 		const struct ht_timeline_span *s = &w->spans.items[i];
 		if (s->state != HT_TIMELINE_RUNNING || s->cpu == UINT16_MAX)
 			continue;
+		bool more = i + 1 < w->spans.count && s[1].thread == s->thread;
 		*HT_TIMELINE_ADD(stays) = (struct stay){
 			.begin_ns = s->begin_ns,
 			.end_ns = s->end_ns,
 			.thread = s->thread + 1,
 			.cpu = s->cpu,
-			.preempted = i + 1 < w->spans.count && s[1].thread == s->thread &&
-				     s[1].state == HT_TIMELINE_PREEMPTED,
+			.preempted = more && s[1].state == HT_TIMELINE_PREEMPTED,
+			.sleeps = more && (s[1].state == HT_TIMELINE_BLOCKED || s[1].state == HT_TIMELINE_IO ||
+					   s[1].state == HT_TIMELINE_ALLOCATOR),
 		};
 	}
 	if (stays.count)

@@ -55,6 +55,7 @@ struct ht_timeline_work {
 	struct ht_analysis *a; /* set before the walk begins */
 	uint64_t from_ns, to_ns;
 	bool heaps_wanted;
+	char *missing; /* what made.missing is */
 	HT_TIMELINE_LIST(struct ht_timeline_window) windows; /* ascending, disjoint; at least one */
 
 	uint32_t *process_of; /* image -> process + 1 */

@@ -13,8 +13,16 @@ static bool off(const struct ht_span *s)
 	return s->state == HT_STATE_BLOCKED || s->state == HT_STATE_ALLOCATOR;
 }
 
+/* Its first span is what it waited for its first processor: its creator waked it, so to speak. */
+static bool begins(const struct ht_latency *l, const struct ht_latency_thread *t)
+{
+	const struct ht_thread_info *info = ht_trace_thread(l->trace, t->id);
+	return info && info->start_ns == t->start_ns;
+}
+
 /* From spans. A block is one span, and one that is RUNNABLE behind it if the thread was ready before it ran. */
-static void add_spans(struct ht_wake_ups *w, const struct ht_latency_thread *t, struct lists *lists)
+static void add_spans(struct ht_wake_ups *w, const struct ht_latency *l, const struct ht_latency_thread *t,
+		      struct lists *lists)
 {
 	for (size_t i = 0; i < t->span_count; i++) {
 		const struct ht_span *s = &t->spans[i], *before = i ? s - 1 : NULL;
@@ -26,7 +34,7 @@ static void add_spans(struct ht_wake_ups *w, const struct ht_latency_thread *t, 
 				w->wakeups++;
 				lists->latencies[lists->latency_count++] = 0;
 			}
-		} else if (s->state == HT_STATE_RUNNABLE && before && off(before)) {
+		} else if (s->state == HT_STATE_RUNNABLE && (before ? off(before) : begins(l, t))) {
 			w->wakeups += came_back;
 			if (came_back)
 				lists->latencies[lists->latency_count++] = ns;
@@ -105,7 +113,7 @@ void ht_wake_ups_make(struct ht_wake_up_rows *out, const struct ht_latency *l)
 	*out = (struct ht_wake_up_rows){.items = ht_xcalloc(l->thread_count + 1, sizeof(*out->items))};
 	for (size_t i = 0; i < l->thread_count; i++) {
 		lists.latency_count = lists.preemption_count = 0;
-		add_spans(&out->items[i], &l->threads[i], &lists);
+		add_spans(&out->items[i], l, &l->threads[i], &lists);
 		ht_quantiles_of(&out->items[i].latency, lists.latencies, lists.latency_count);
 		ht_quantiles_of(&out->items[i].preemption, lists.preemptions, lists.preemption_count);
 		add_waits(out, l, (uint32_t)i, blocked);

@@ -38,6 +38,7 @@ static void *fight(void *number)
 	}
 	for (unsigned i = 0; i < HELD; i++)
 		free(held[i]);
+	truth_end();
 	return NULL;
 }
 

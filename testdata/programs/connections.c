@@ -19,6 +19,7 @@ static void *use(void *unused)
 		sem_post(&connections);
 		truth_work(5000);
 	}
+	truth_end();
 	return unused;
 }
 

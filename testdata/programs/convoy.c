@@ -23,6 +23,7 @@ static void *queue(void *of)
 		pthread_mutex_unlock(&mutex);
 		nanosleep(&elsewhere, NULL); /* else whoever lets go is the first to have it again */
 	}
+	truth_end();
 	return NULL;
 }
 

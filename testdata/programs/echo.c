@@ -52,6 +52,7 @@ static void *serve(void *unused)
 			}
 		}
 	}
+	truth_end();
 	return NULL;
 }
 
@@ -79,6 +80,7 @@ static void *ask(void *number)
 			abort();
 	}
 	TRUTH(TRUTH_NET, close(fd));
+	truth_end();
 	return NULL;
 }
 

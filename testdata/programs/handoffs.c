@@ -105,6 +105,7 @@ static void *run(void *of)
 		else if ((n + 1) % THREADS == me)
 			receive(mine, how_of(n));
 	}
+	truth_end();
 	return NULL;
 }
 

@@ -9,7 +9,7 @@
  *	hogs -c COUNT [-m MS]       so many threads by clone(2), of which no library knows
  *	hogs -a PAGES [-r]          touches so many fresh pages; -r: once it has said "ready" and was sent a line
  *
- * It prints {"threads":[{"tid","name","running_ns","runnable_ns","slices"}],...}.
+ * It prints {"threads":[{"tid","name","running_ns","runnable_ns","slices","at_ns"}],...}, at_ns by CLOCK_MONOTONIC.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,7 +28,7 @@ struct hog {
 	pthread_t thread;
 	char name[16];
 	pid_t tid;
-	unsigned long long running, runnable, slices;
+	unsigned long long running, runnable, slices, at;
 };
 
 static unsigned ms = 300;
@@ -46,6 +46,8 @@ static void look(struct hog *h)
 	h->tid = (pid_t)syscall(SYS_gettid);
 	usleep(1000); /* a running thread's time is counted at ticks only */
 	snprintf(text, sizeof(text), "/proc/self/task/%d/schedstat", (int)h->tid);
+	now(CLOCK_THREAD_CPUTIME_ID); /* which counts what it ran since it came back */
+	h->at = now(CLOCK_MONOTONIC);
 	int fd = open(text, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	close(fd);
@@ -79,8 +81,9 @@ static void print(const struct hog *h, unsigned count)
 {
 	printf("{\"pid\":%d,\"threads\":[", (int)getpid());
 	for (unsigned i = 0; i < count; i++)
-		printf("%s{\"tid\":%d,\"name\":\"%s\",\"running_ns\":%llu,\"runnable_ns\":%llu,\"slices\":%llu}",
-		       i ? "," : "", (int)h[i].tid, h[i].name, h[i].running, h[i].runnable, h[i].slices);
+		printf("%s{\"tid\":%d,\"name\":\"%s\",\"running_ns\":%llu,\"runnable_ns\":%llu,\"slices\":%llu,"
+		       "\"at_ns\":%llu}", i ? "," : "", (int)h[i].tid, h[i].name, h[i].running, h[i].runnable,
+		       h[i].slices, h[i].at);
 }
 
 static void run_threads(unsigned count)

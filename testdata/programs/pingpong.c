@@ -44,6 +44,7 @@ static void *play(void *of)
 		if (!p->serves)
 			pass(p);
 	}
+	truth_end();
 	return NULL;
 }
 

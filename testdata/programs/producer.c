@@ -38,8 +38,10 @@ static void *produce(void *unused)
 		}
 		pthread_mutex_unlock(&mutex);
 		if (!more)
-			return unused;
+			break;
 	}
+	truth_end();
+	return unused;
 }
 
 static void *consume(void *unused)
@@ -59,9 +61,11 @@ static void *consume(void *unused)
 			pthread_cond_broadcast(&filled);
 		pthread_mutex_unlock(&mutex);
 		if (!more)
-			return unused;
+			break;
 		truth_work(20000);
 	}
+	truth_end();
+	return unused;
 }
 
 int main(int argc, char **argv)

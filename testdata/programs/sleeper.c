@@ -37,6 +37,7 @@ static void *sleeps(void *unused)
 			abort();
 	}
 	TRUTH(TRUTH_PIPE, close(ends[1]));
+	truth_end();
 	return NULL;
 }
 
@@ -64,6 +65,7 @@ static void *polls(void *unused)
 		TRUTH(TRUTH_POLL, epoll_pwait(set, &out, 1, 1, NULL));
 		poll(&one, 1, 0); /* a look, not a wait */
 	}
+	truth_end();
 	return NULL;
 }
 
@@ -74,6 +76,7 @@ static void *drinks(void *unused)
 	truth_begin("drinks");
 	while (TRUTH(TRUTH_PIPE, read(ends[0], &byte, 1)) == 1)
 		;
+	truth_end();
 	return NULL;
 }
 
@@ -95,6 +98,7 @@ static void *stores(void *path)
 		TRUTH(TRUTH_DISK, fdatasync(fd));
 	}
 	TRUTH(TRUTH_DISK, close(fd));
+	truth_end();
 	return NULL;
 }
 

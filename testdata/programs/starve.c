@@ -23,6 +23,7 @@ static void *read_it(void *of)
 		pthread_rwlock_unlock(lock_of[which]);
 		nanosleep(&pause, NULL);
 	}
+	truth_end();
 	return NULL;
 }
 
@@ -37,6 +38,7 @@ static void *write_it(void *of)
 		truth_work(100000);
 	}
 	__atomic_store_n(&over[which], true, __ATOMIC_RELAXED);
+	truth_end();
 	return NULL;
 }
 

@@ -2,21 +2,24 @@
  * time_truth: what a program saw itself of where its time went, measured around each call with CLOCK_MONOTONIC, and
  * written at its end as one JSON object:
  *
- *	{"threads": [{"tid", "name", "calls", "waits", "long_waits", "wait_ns": {KIND: ns}}],
+ *	{"threads": [{"tid", "name", "calls", "waits", "long_waits", "wait_ns": {KIND: ns},
+ *		      "kernel": [{"at_ns", "running_ns", "runnable_ns", "slices"}]}],
  *	 "locks": [{"address": "0x...", "kind", "waits", "long_waits", "wait_ns"}],
  *	 "stalls": {"calls", "over_20us", "over_1ms", "ns"}, "faults": [{"site", "count"}],
  *	 "handoffs": {"total", "by_pair": [{"waker", "wakee", "kind", "count"}]}}
  *
- * KIND: mutex, rwlock, cond, sem, join; sleep, poll, net, pipe, disk. Of the first five a wait is a call that found the
- * object taken, as far as the program can tell: it tried before it called, and what it found taken may have become free
- * between the two. Of the others every call is measured, and a wait is one of 2 us or more. wait_ns sums the waits;
- * long_waits: of them, those of 20 us or more, which surely waited. A recorder that stands inside these readings sees
- * each call take a little less. Handoffs are waits of which the program knows who ended them. stalls: ns of those over
- * 20 us.
+ * KIND: mutex, rwlock, cond, sem, join; sleep, poll, net, pipe, disk. Of the first five a wait is a call that found
+ * the object taken, as far as the program can tell: it tried before it called, and what it found taken may have
+ * become free between the two. Of the others every call is measured, and a wait is one of 2 us or more. wait_ns sums
+ * the waits; long_waits: of them, those of 20 us or more, which surely waited. A recorder that stands inside these
+ * readings sees each call take a little less. Handoffs are waits of which the program knows who ended them. stalls:
+ * ns of those over 20 us. kernel: what the kernel's own schedstat said of the thread when it began and when it ended,
+ * and when that was by CLOCK_MONOTONIC.
  */
 #ifndef TIME_TRUTH_H
 #define TIME_TRUTH_H
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -39,11 +42,15 @@ static const char *const truth_kinds[TRUTH_KINDS] = {
 };
 
 #define TRUTH_MAX 64
+struct truth_kernel {
+	unsigned long long at, running, runnable, slices;
+};
 struct truth_thread {
 	int tid;
 	char name[16];
 	unsigned long calls, waits, long_waits, stall_calls, over_20us, over_1ms;
 	uint64_t ns[TRUTH_KINDS], stall_ns;
+	struct truth_kernel kernel[2];
 };
 static struct truth_thread truth_threads[TRUTH_MAX];
 static unsigned truth_count;
@@ -84,14 +91,43 @@ static inline void truth_work(uint64_t ns)
 		;
 }
 
-/* Once in each thread, before anything else. */
+/* The kernel brings its sum of a running thread up to date once a tick, and whenever the thread asks for its
+ * processor time. By bare system calls: this is not to be recorded. It is read in one go, or again. */
+static inline void truth_kernel(struct truth_kernel *k)
+{
+	char path[64], text[128];
+	struct timespec used, before, after;
+	snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", truth_me->tid);
+	for (int i = 0; i < 100; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+		long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), n;
+		n = syscall(SYS_read, fd, text, sizeof text - 1);
+		syscall(SYS_close, fd);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		text[n > 0 ? n : 0] = '\0';
+		k->at = (unsigned long long)before.tv_sec * 1000000000u + (unsigned long long)before.tv_nsec;
+		if (sscanf(text, "%llu %llu %llu", &k->running, &k->runnable, &k->slices) != 3)
+			abort();
+		if ((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec < 50000)
+			break;
+	}
+}
+
+/* Once in each thread, before anything else; and after everything else, which of the one that writes truth_write
+ * does. */
 static inline int truth_begin(const char *name)
 {
 	truth_me = &truth_threads[__atomic_fetch_add(&truth_count, 1, __ATOMIC_RELAXED)];
 	truth_me->tid = (int)syscall(SYS_gettid);
 	snprintf(truth_me->name, sizeof truth_me->name, "%s", name);
 	pthread_setname_np(pthread_self(), truth_me->name);
+	truth_kernel(&truth_me->kernel[0]);
 	return truth_me->tid;
+}
+static inline void truth_end(void)
+{
+	truth_kernel(&truth_me->kernel[1]);
 }
 
 static inline void truth_add(enum truth_kind kind, uint64_t ns)
@@ -182,6 +218,8 @@ static inline int truth_write(const char *path)
 		perror(path);
 		return 1;
 	}
+	if (truth_me)
+		truth_end();
 	fprintf(f, "{\"threads\": [");
 	for (unsigned i = 0; i < truth_count; i++) {
 		const struct truth_thread *t = &truth_threads[i];
@@ -189,7 +227,12 @@ static inline int truth_write(const char *path)
 			i ? "," : "", t->tid, t->name, t->calls, t->waits, t->long_waits);
 		for (unsigned k = 0; k < TRUTH_KINDS; k++)
 			fprintf(f, "%s\"%s\": %llu", k ? ", " : "", truth_kinds[k], (unsigned long long)t->ns[k]);
-		fprintf(f, "}}");
+		fprintf(f, "}, \"kernel\": [");
+		for (unsigned k = 0; k < 2; k++)
+			fprintf(f, "%s{\"at_ns\": %llu, \"running_ns\": %llu, \"runnable_ns\": %llu, \"slices\": %llu}",
+				k ? ", " : "", t->kernel[k].at, t->kernel[k].running, t->kernel[k].runnable,
+				t->kernel[k].slices);
+		fprintf(f, "]}");
 		calls += t->stall_calls;
 		over_20us += t->over_20us;
 		over_1ms += t->over_1ms;

@@ -33,7 +33,7 @@ done
 
 # --- tables: NAME|COMMAND WITH OPTIONS|KEYS OF THE OBJECT|KEYS OF A ROW ---------------------------
 counts=allocs,bytes,frees,freed_here,live_objects,live_bytes,peak_objects,peak_bytes,own_peak_bytes,own_peak_time_ns,leaked_objects,leaked_bytes,temporary
-totals=events,allocations,frees,allocated_bytes,peak_live_bytes,peak_live_objects,peak_time_ns,end_live_bytes,end_live_objects,lost_events,foreign_frees,inherited_frees,implied_frees,failed_calls,truncated_stacks,stacks
+totals=events,events_recorded,allocations,frees,allocated_bytes,peak_live_bytes,peak_live_objects,peak_time_ns,end_live_bytes,end_live_objects,lost_events,foreign_frees,inherited_frees,implied_frees,failed_calls,truncated_stacks,stacks
 frame=function,file,line,module,inlined
 both=self.allocs,self.bytes,self.peak_bytes,total.allocs,total.bytes,total.peak_bytes
 of_diff=old.allocs,old.bytes,old.peak_bytes,new.allocs,new.bytes,new.peak_bytes

@@ -1,8 +1,9 @@
 #!/bin/bash
 # A target that leaves a daemon behind: record returns with the target's status when the target ends, names who
-# still runs, and the daemon goes on, recorded, to its own end; --wait=all waits for it.
+# still runs, and the daemon goes on to its own end, no longer recorded; --wait=all waits for it.
 . "$(dirname "$0")/lib.sh"
 
+runs_on=1
 status_of timeout 60 "$heaptide" record -o t.tide -- "$programs/signals" daemon 1.5 "$work/finished" 2>err
 same "status" 6 "$status"
 [ ! -e finished ] || fail "record waited for the daemon"
@@ -16,6 +17,7 @@ same "the daemon" finished "$(cat finished)"
 ended t.tide
 sound t.tide 1500
 same "images" 2 "$(info t.tide '.images | length')"
+runs_on=
 
 rm -f finished
 status_of timeout 60 "$heaptide" record -q --wait=all -o all.tide -- "$programs/signals" daemon 0.8 "$work/finished"

@@ -177,7 +177,7 @@ same "tasks without times" 50 "$(jq '.rows[0].count' plain.tasks)"
 same "all is unknown, or nobody worked for it" "$(jq '.rows[0].total_ns' plain.tasks)" \
 	"$(jq '.rows[0].breakdown_ns | .unknown_ns + .waiting_ns' plain.tasks)"
 "$heaptide" export --profile=mutex --format=pprof -o empty.pb.gz plain.tide 2>empty.err
-one_line empty.err 'no waits for locks'
+one_line empty.err 'waits for locks were not recorded'
 go tool pprof -top empty.pb.gz >top.out 2>pprof.err || fail "pprof of an empty profile: $(tail -3 pprof.err)"
 # A sample says how far off its estimates may be.
 record sampled.tide --sample=64K -- "$prog" 3 $requests sampled.json

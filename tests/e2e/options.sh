@@ -42,6 +42,64 @@ for option in --events=+stalls --events=everything; do
 	[ ! -e ran ] && [ ! -e refused.tide ] || fail "$option: something ran"
 done
 
+# The trace says what was asked for, so that a view without anything to show tells "it did not happen" from "nobody looked".
+# asked LIST EVENTS: a recording with --events=LIST names these; known waits for a thread and sleeps, and for no lock.
+asked() {
+	record t.tide --events="$1" -- "$programs/known"
+	[ "$(info t.tide '.events | add')" -gt 0 ] || fail "--events=$1: nothing recorded: was the hook loaded?"
+	"$heaptide" verify t.tide >check.out || fail "--events=$1: $(cat check.out)"
+	same "--events=$1: events_recorded" "$2" "$(info t.tide '.events_recorded | join(",")')"
+	same "--events=$1: in text" "events      ${2//,/, }" "$("$heaptide" info t.tide | sed -n 's/;.*//; /^events /p')"
+	same "--events=$1: dump" "recorded  events=$2" "$("$heaptide" dump --tables -n 1 t.tide | head -1)"
+}
+# says LINE COMMAND...: one of the lines of what it prints, on either side; the status is 0.
+says() {
+	local line=$1
+	shift
+	"$heaptide" "$@" t.tide >said 2>&1 || fail "$*: status $?"
+	grep -Fqx -- "$line" said || fail "$*: not '$line': $(cat said)"
+}
+# unsaid PATTERN COMMAND...
+unsaid() {
+	local pattern=$1
+	shift
+	"$heaptide" "$@" t.tide >said 2>&1 || fail "$*: status $?"
+	! grep -q -- "$pattern" said || fail "$*: says '$pattern': $(cat said)"
+}
+asked +stall,+fault alloc,map,thread,sync,io,sched,stall,fault
+unsaid 'not recorded' latency
+unsaid '; not' info
+asked fault,stall,-fault,io,alloc alloc,io,stall
+asked alloc alloc
+says "waits and context switches were not recorded (record with --events=+sync,+io,+sched)" latency
+says "waits for locks were not recorded (record with --events=+sync)" latency --view=locks
+says "waits were not recorded (record with --events=+sync,+io)" latency --view=blocking
+says "waits for I/O were not recorded (record with --events=+io)" latency --view=io
+says "context switches were not recorded (record with --events=+sched)" latency --view=scheduler
+says "page faults were not recorded (record with --events=+fault)" latency --view=faults
+says "heaptide: the profile is empty: waits for locks were not recorded" export --profile=mutex --format=folded -o folded
+says "  hint: \`heaptide record --events=+sync\` records them" export --profile=block --format=folded -o folded
+says "heaptide: waits and context switches were not recorded: what threads did is not known (record with --events=+sync,+io,+sched)" \
+	timeline
+same "not_recorded" '["sync"] []' "$("$heaptide" latency --json --view=locks t.tide | jq -c '.not_recorded, .rows' | paste -sd' ')"
+asked alloc,sync alloc,sync
+says "no lock was waited for" latency --view=locks
+unsaid 'record with' latency --view=locks
+says "waits for I/O were not recorded (record with --events=+io)" latency --view=blocking # behind the wait for the thread
+says "heaptide: the profile is empty: there are no waits for locks in this trace" export --profile=mutex --format=folded -o folded
+unsaid 'hint' export --profile=mutex --format=folded -o folded
+same "not_recorded" '[] []' "$("$heaptide" latency --json --view=locks t.tide | jq -c '.not_recorded, .rows' | paste -sd' ')"
+asked sync,io sync,io
+says "allocations were not recorded (record with --events=+alloc)" report
+says "allocations were not recorded (record with --events=+alloc)" report --view=sites
+same "not_recorded" '[]' "$("$heaptide" latency --json --view=blocking t.tide | jq -c .not_recorded)"
+# Traces from before say nothing of it: then views do as they did.
+cp "$HT_SOURCE/testdata/corpus/trace/trace_file/v2-one" t.tide
+same "events_recorded of an older trace" null "$(info t.tide .events_recorded)"
+same "not_recorded of an older trace" null "$("$heaptide" latency --json t.tide | jq .not_recorded)"
+says "this trace holds no waits and no context switches (record with --events=+sync,+io,+sched)" latency
+unsaid '^recorded ' dump --tables
+
 # Without addresses the sums are the same.
 record t.tide --addresses=off -- "$programs/htload" -s 21 -t 2 -n 20000 -c 2 ledger
 sound t.tide 10000

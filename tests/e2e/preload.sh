@@ -23,6 +23,12 @@ same "status" 11 "$status"
 [ ! -s out ] && [ ! -s err ] || fail "the hook printed something: $(cat out err)"
 mv "$(finished 'p.*.tide')" t.tide
 sound t.tide 2000
+same "what was asked for" alloc,map,thread,sync,io,sched "$(info t.tide '.events_recorded | join(",")')"
+status_of env LD_PRELOAD="$hook" HEAPTIDE_EVENTS=+fault,-io HEAPTIDE_OUTPUT="$work/e.%p.tide" "$programs/signals" exit 11 >out 2>err
+same "status" 11 "$status"
+mv "$(finished 'e.*.tide')" t.tide
+sound t.tide 2000
+same "HEAPTIDE_EVENTS" alloc,map,thread,sync,sched,fault "$(info t.tide '.events_recorded | join(",")')"
 
 # The collector that the hook starts is nobody's child: wait(2) of a shell knows only its own.
 status_of env LD_PRELOAD="$hook" HEAPTIDE_OUTPUT="$work/c.%p.tide" perl -e '

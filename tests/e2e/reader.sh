@@ -20,15 +20,16 @@ whole() {
 	compared "$trace"
 }
 
-# block TRACE KIND: offset and length of the payload of the largest block of this kind.
+# block TRACE KIND [first]: offset and length of the payload of the largest block of this kind, or the first.
 block() {
-	/usr/bin/python3 -B - "$reader" "$1" "$2" <<-'END'
+	/usr/bin/python3 -B - "$reader" "$1" "$2" "${3:-}" <<-'END'
 		import sys
 		sys.path.insert(0, sys.argv[1])
 		from tidefile import Trace
 		trace = Trace(sys.argv[2])
 		heads = [(trace.head(at), at) for at, _ in trace.blocks]
-		print(max(((head.packed, at + 64) for head, at in heads if head.kind == int(sys.argv[3])), default="")[::-1])
+		found = [(head.packed, at + 64) for head, at in heads if head.kind == int(sys.argv[3])]
+		print((found[0] if sys.argv[4] and found else max(found, default=""))[::-1])
 	END
 }
 
@@ -70,6 +71,11 @@ damaged() {
 			compared flipped.tide
 		done
 	done
+
+	# The first nodes are lost, and those that come later are not.
+	read -r at length <<<"$(block "$1" 4 first | tr -d '(,)')"
+	flipped "$1" $((at + length / 2))
+	compared flipped.tide
 
 	# The footer and END, and the header: the blocks are found without them.
 	for at in $((size - 10)) $((size - 70)) 3 9 14 20; do

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static const char *directory;
+static uint32_t asked; /* for, as the next header says */
 
 static struct ht_trace_writer *begin(int *fd, const char *name, bool addresses)
 {
@@ -28,6 +29,7 @@ static struct ht_trace_writer *begin(int *fd, const char *name, bool addresses)
 	    .clock = "tsc",
 	    .command = "app\0-v\0",
 	    .hostname = "box",
+	    .events = asked,
 	};
 	char *path = ht_xasprintf("%s/trace_file/%s", directory, name);
 	struct ht_diag d;
@@ -366,6 +368,19 @@ static void seed_times(void)
 	end(w, fd, 0);
 }
 
+/* A header that says what was asked for; the others are from before it did. */
+static void seed_asked(void)
+{
+	int fd;
+	asked = 1u << HT_CLASS_ALLOC | 1u << HT_CLASS_SYNC | 1u << HT_CLASS_FAULT;
+	struct ht_trace_writer *w = begin(&fd, "v2-asked", true);
+	asked = 0;
+	dictionaries(w);
+	put(w, (struct ht_event){.op = HT_OP_MALLOC, .stamped = true, .stack = 2, .time = 5000, .size = 8,
+				 .address = 0x1000});
+	end(w, fd, 1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -381,6 +396,7 @@ int main(int argc, char **argv)
 	seed_checkpoint();
 	seed_symbols();
 	seed_times();
+	seed_asked();
 	split("v2-every-op");
 	split("v2-no-addresses");
 	split("v2-fork");

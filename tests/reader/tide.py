@@ -21,6 +21,7 @@ from wire import NAMED, NotATrace, OPS, WITH_TEXT
 
 LOSSES = ("ring_full", "no_ring", "no_context", "nested", "early", "abandoned", "damaged", "full_disk",
           "after_close", "sched")
+CLASSES = ("alloc", "map", "thread", "sync", "io", "sched", "stall", "fault")
 
 
 def text(data):
@@ -131,6 +132,7 @@ def info(trace):
             "stall": sums["stall"],
             "fault": sums["fault"],
         },
+        "events_recorded": [name for name in CLASSES if name.encode() in header.get("events", b"").split(b",")] or None,
         "allocations": total("allocations"),
         "frees": total("frees"),
         "allocated_bytes": total("allocated"),

@@ -13,7 +13,7 @@ from wire import (ADDRESS16, ADDRESS8, BACK, BIRTHS, BLOCK_MAGIC, BYTES, Columns
                   Thread, VARINT, WITH_ADDRESS, WITH_EXTRA, WITH_EXTRA2, WITH_SIZE, ZIGZAG, hash64, need, unzigzag, varints)
 
 HEADER_KEYS = {1: "start_utc_ns", 4: "time_unit_ns", 5: "addresses", 6: "sample_bytes", 7: "free_stacks",
-               8: "stack_depth", 16: "clock", 17: "sched", 18: "command", 20: "flags"}
+               8: "stack_depth", 16: "clock", 17: "sched", 18: "command", 20: "flags", 21: "events"}
 
 
 class Trace:

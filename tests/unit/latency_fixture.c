@@ -78,11 +78,16 @@ void latency_wake(struct fixture *f, uint32_t thread, unsigned kind, unsigned ca
 
 void latency_stat(struct fixture *f, uint32_t thread, uint64_t at, uint64_t running, uint64_t runnable)
 {
+	latency_sliced_stat(f, thread, at, running, runnable, 1);
+}
+void latency_sliced_stat(struct fixture *f, uint32_t thread, uint64_t at, uint64_t running, uint64_t runnable,
+			 uint64_t slices)
+{
 	const struct ht_schedstat s = {.thread = thread,
 				       .time_ns = at * US,
 				       .running_ns = running * US,
 				       .runnable_ns = runnable * US,
-				       .slices = 1};
+				       .slices = slices};
 	ht_trace_writer_schedstat(f->writer, &s);
 }
 

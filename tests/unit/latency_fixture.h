@@ -24,6 +24,8 @@ void latency_timed_wait(struct fixture *f, uint32_t thread, unsigned kind, unsig
 void latency_wake(struct fixture *f, uint32_t thread, unsigned kind, unsigned call, unsigned flags, uint64_t object,
 		  uint64_t at);
 void latency_stat(struct fixture *f, uint32_t thread, uint64_t at, uint64_t running, uint64_t runnable);
+void latency_sliced_stat(struct fixture *f, uint32_t thread, uint64_t at, uint64_t running, uint64_t runnable,
+			 uint64_t slices);
 
 /* Reads everything; asserts success, and what is true of every model: spans adjoin, sums agree. */
 struct ht_latency *latency_read(struct fixture *f);

@@ -136,6 +136,7 @@ static void lost_switches(void **unused)
 	latency_blocked(&f, t, 700);
 	latency_in(&f, u, 50);
 	latency_preempted(&f, u, 900);
+	f.lost[HT_LOST_SCHED] = 3;
 	struct ht_latency *l = latency_read(&f);
 	assert_string_equal(latency_spans(l, t),
 			    "run 100 other 100 unknown 100 run 100 unknown 100 ready 100 run 100 other 300");
@@ -200,7 +201,7 @@ static void calibrates(void **unused)
 {
 	(void)unused;
 	calibrated(60, "run 100 mutex 40 ready 10 run 50 mutex 20 ready 30 run 50 other 50 run 50 ready 20 run 80");
-	calibrated(40, "run 100 mutex 45 ready 5 run 50 mutex 35 ready 15 run 50 other 50 run 50 ready 20 run 80");
+	calibrated(40, "run 100 mutex 50 run 50 mutex 30 ready 20 run 50 other 50 run 50 ready 20 run 80");
 	calibrated(
 	    75, "run 100 mutex 40 ready 10 run 50 mutex 20 ready 30 run 50 other 35 ready 15 run 50 ready 20 run 80");
 	calibrated(130,
@@ -210,33 +211,122 @@ static void calibrates(void **unused)
 		   "run 100 mutex 0 ready 50 run 50 mutex 0 ready 50 run 50 other 0 ready 50 run 50 ready 20 run 80");
 }
 
-/* Ten switches; between the readings the kernel says that the thread ran `more` longer than they do. */
-static void switches_are_run(uint64_t more, uint64_t run, uint64_t ready)
+/* Ten switches; between the readings, of which it is off its processor, the kernel says that the thread ran `more`
+ * longer than nine of them do. */
+static void switches_are_run(int64_t more, uint64_t run, uint64_t ready, uint64_t unknown)
 {
 	struct fixture f;
 	begin(&f);
 	uint32_t t = latency_thread(&f, 0, 100, "main", 0, 1100);
-	latency_stat(&f, t, 50, 50, 0);
 	for (unsigned i = 0; i < 10; i++) {
 		(i % 2 ? latency_preempted : latency_blocked)(&f, t, 100 + 100 * i);
 		latency_in(&f, t, 150 + 100 * i);
 	}
-	latency_stat(&f, t, 1070, 550 + 20 + more, 250);
+	latency_sliced_stat(&f, t, 105, 100, 0, 1);
+	latency_sliced_stat(&f, t, 1005, (uint64_t)(550 + more), 200, 10);
+	latency_stat(&f, t, 1090, 7, 250); /* it lags: the thread runs */
 	struct ht_latency *l = latency_read(&f);
 	struct ht_breakdown b = {0};
 	ht_breakdown_add(l, ht_latency_thread(l, t), 0, UINT64_MAX, &b);
 	assert_int_equal(b.running_ns, run * US);
 	assert_int_equal(b.runnable_ns, ready * US);
-	assert_int_equal(b.total_ns, b.running_ns + b.runnable_ns + b.blocked_ns[HT_WAIT_NONE]);
+	assert_int_equal(b.unknown_ns, unknown * US);
+	assert_int_equal(b.total_ns, b.running_ns + b.runnable_ns + b.unknown_ns + b.blocked_ns[HT_WAIT_NONE]);
 	ht_latency_free(l);
 	fixture_end(&f);
 }
 static void calibrates_runs(void **unused)
 {
 	(void)unused;
-	switches_are_run(0, 600, 250);
-	switches_are_run(30, 630, 250);
-	switches_are_run(100000, 600, 250); /* no switch takes that long */
+	switches_are_run(0, 600, 250, 0);
+	switches_are_run(27, 630, 247, 0);
+	switches_are_run(-27, 570, 265, 0);
+	switches_are_run(100000, 600, 250, 0); /* no switch takes that long */
+}
+
+/* The kernel counts a millisecond less than one run is long: a host took the processor. */
+static void stolen(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 100, "main", 0, 3500);
+	latency_blocked(&f, t, 100);
+	latency_in(&f, t, 200);
+	latency_blocked(&f, t, 3200);
+	latency_in(&f, t, 3300);
+	latency_sliced_stat(&f, t, 150, 100, 0, 1);
+	latency_sliced_stat(&f, t, 3250, 2100, 0, 2);
+	struct ht_latency *l = latency_read(&f);
+	assert_string_equal(latency_spans(l, t), "run 100 other 100 run 2000 unknown 1000 other 100 run 200");
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
+/* A thread waits for its first processor from its creation on; a process' first one, of which nobody saw the
+ * beginning, does not. */
+static void created(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 100, "main", 100, 500), u = latency_thread(&f, 0, 101, "other", 100, 500);
+	for (uint32_t i = 0; i < 2; i++) {
+		latency_in(&f, i ? u : t, 150);
+		latency_blocked(&f, i ? u : t, 300);
+		latency_in(&f, i ? u : t, 350);
+		latency_sliced_stat(&f, i ? u : t, 400, 200, 70, 2);
+	}
+	struct ht_latency *l = latency_read(&f);
+	assert_string_equal(latency_spans(l, u), "ready 50 run 150 other 30 ready 20 run 150");
+	assert_string_equal(latency_spans(l, t), "unknown 50 run 150 other 50 run 150");
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
+/* What was read late, or behind the last reading: slices say up to where, earlier pieces how far off it is. */
+static void behind_the_last(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 101, "other", 0, 900);
+	latency_in(&f, t, 10);
+	for (unsigned i = 0; i < 8; i++) {
+		latency_blocked(&f, t, 50 + 100 * i);
+		latency_in(&f, t, 100 + 100 * i);
+	}
+	latency_sliced_stat(&f, t, 310, 140, 30, 3); /* stamped behind the third block, and read before its end */
+	latency_sliced_stat(&f, t, 420, 210, 50, 5);
+	struct ht_latency *l = latency_read(&f);
+	struct ht_breakdown b = {0};
+	ht_breakdown_add(l, ht_latency_thread(l, t), 0, 310 * US, &b);
+	assert_int_equal(b.runnable_ns, 40 * US);
+	b = (struct ht_breakdown){0};
+	ht_breakdown_add(l, ht_latency_thread(l, t), 0, UINT64_MAX, &b);
+	assert_int_equal(b.runnable_ns, 90 * US);
+	ht_latency_free(l);
+	fixture_end(&f);
+}
+
+/* It waited once more when it had ended, for 20 us at most: the rest is of the block. */
+static void read_when_gone(void **unused)
+{
+	(void)unused;
+	struct fixture f;
+	begin(&f);
+	uint32_t t = latency_thread(&f, 0, 100, "main", 0, 500);
+	latency_blocked(&f, t, 100);
+	latency_in(&f, t, 200);
+	latency_blocked(&f, t, 250);
+	latency_in(&f, t, 400);
+	latency_blocked(&f, t, 500);
+	latency_sliced_stat(&f, t, 240, 100, 0, 2);
+	latency_sliced_stat(&f, t, 520, 250, 120, 4);
+	struct ht_latency *l = latency_read(&f);
+	assert_string_equal(latency_spans(l, t), "run 100 other 100 run 50 other 50 ready 100 run 100");
+	ht_latency_free(l);
+	fixture_end(&f);
 }
 
 /* The first reading has the thread's first wait for a processor, of which no switch tells: it gets what a block gets.
@@ -334,7 +424,8 @@ static void only_stalls(void **unused)
 	fixture_end(&f);
 }
 
-/* A thread that ends with its process in the middle of something has its last event as its end; it went on for longer. */
+/* A thread that ends with its process in the middle of something has its last event as its end; it went on for
+ * longer. */
 static void never_ended(void **unused)
 {
 	(void)unused;
@@ -373,6 +464,8 @@ int main(void)
 	    cmocka_unit_test(calibrates), cmocka_unit_test(first_reading), cmocka_unit_test(without_switches),
 	    cmocka_unit_test(parts),	  cmocka_unit_test(only_stalls), cmocka_unit_test(nothing),
 	    cmocka_unit_test(never_ended), cmocka_unit_test(calibrates_runs),
+	    cmocka_unit_test(stolen), cmocka_unit_test(created), cmocka_unit_test(behind_the_last),
+	    cmocka_unit_test(read_when_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static void open_scene(struct scene *s)
 {
 	*s = (struct scene){0};
 	fixture_open(&s->f);
-	s->f.settings.hook_options = HT_OPT_SCHED | HT_OPT_FAULT;
+	s->f.settings.hook_options = HT_OPT_ALLOC | HT_OPT_SCHED | HT_OPT_FAULT;
 	ht_switches_open(&s->f.c);
 	usleep(60000); /* stamps of the tests lie in the past */
 	s->pid = fork();
@@ -111,6 +111,8 @@ static void test_held_until_known(void **state)
 		assert_int_equal(s.switches[i].cpu, 1);
 		assert_int_equal(tid_of(&s, i), OTHER);
 	}
+	/* It waited for its first processor from its creation on, before its ring and all switches. */
+	assert_true(ht_trace_thread(s.f.trace, 0)->start_ns < s.switches[0].time_ns);
 	assert_int_equal(ht_trace_thread_count(s.f.trace), 1);
 	assert_int_equal(s.f.c.totals->lost[HT_LOST_SCHED], 0);
 	free_scene(&s);
