@@ -346,7 +346,7 @@ void ht_drain_all(struct ht_collector *c);
 void ht_drain_told(struct ht_collector *c, const void *of, uint8_t want, uint64_t what);
 /* Can no other lane of its image (family: of its host) tell what this one misses? */
 bool ht_drain_alone(struct ht_collector *c, const struct ht_lane *l, bool family);
-/* Does a birth at its address, of before this death, still wait for what is live there to die? Then this one is not its death. */
+/* Does a birth at its address, of before this death, still wait for what is live there to die? Then this is not its death. */
 bool ht_wait_for_older(const struct ht_collector *c, const struct ht_lane *l, const struct ht_record *death);
 /* Has any thread published something that was not seen? */
 bool ht_drain_pending(struct ht_collector *c);

@@ -101,14 +101,14 @@ static bool holds_death(const struct ht_lane *m, uint64_t address, uint64_t then
 	return false;
 }
 
-/* Tells m up to and with the death of address. False: it must wait for something itself. */
-static bool pull(struct ht_collector *c, struct ht_lane *m, uint64_t address, unsigned depth)
+/* Tells m up to and with what is wanted. False: it must wait for something itself. */
+static bool pull(struct ht_collector *c, struct ht_lane *m, unsigned want, uint64_t wanted, unsigned depth)
 {
 	m->pulled = true;
 	c->heap_stale = true;
 	bool found = false, more = true;
 	while (!found && more && m->queue_at < m->queue_count) {
-		found = ht_wait_fulfils(&m->queue[m->queue_at], HT_WANT_DEATH, address);
+		found = ht_wait_fulfils(&m->queue[m->queue_at], want, wanted);
 		more = tell_next(c, m, depth + 1) == TOLD;
 	}
 	m->pulled = false;
@@ -133,8 +133,31 @@ static int find_death(struct ht_collector *c, struct ht_lane *l, uint64_t addres
 			if (m->queue_at == m->queue_count && !m->want)
 				ht_lane_refill(c, m);
 			if (holds_death(m, address, then))
-				return m->want || depth > 16 || !pull(c, m, address, depth) ? -1 : 1;
+				return m->want || depth > 16 || !pull(c, m, HT_WANT_DEATH, address, depth) ? -1 : 1;
 		}
+	}
+	return 0;
+}
+
+/* A frame in no module that was told of: its module was in a ring before any frame of it was in another. Looked for at
+ * once, as lanes that wait are passed by others, which may then free what is still to be born. Answers as find_death; 0:
+ * no module holds it, as with code that the program made itself. */
+static int find_module(struct ht_collector *c, struct ht_lane *l, uint64_t pc, unsigned depth)
+{
+	size_t met = c->lane_count;
+	ht_lanes_adopt(c); /* threads that we have not met, and that have written something */
+	if (c->lane_count > met)
+		l->host->alone = false;
+	for (size_t i = 0; i < c->lane_count; i++) {
+		struct ht_lane *m = c->lanes[i];
+		if (m == l || m->damaged || m->host != l->host)
+			continue;
+		ht_lane_load_head(m);
+		c->heap_stale |= i >= met;
+		if (m->queue_at == m->queue_count && !m->want)
+			ht_lane_refill(c, m);
+		if (ht_wait_holds(m, HT_WANT_MODULE, pc))
+			return m->want || m->pulled || depth > 16 || !pull(c, m, HT_WANT_MODULE, pc, depth) ? -1 : 1;
 	}
 	return 0;
 }
@@ -176,9 +199,13 @@ static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned d
 			if (found >= 0)
 				continue;
 		}
-		if (want == HT_WANT_MODULE && !ht_wait_module_comes(c, l)) { /* code that no module holds, as compilers make it */
-			l->resolved = true;
-			continue;
+		if (want == HT_WANT_MODULE) {
+			l->pulled = true;
+			int found = find_module(c, l, wanted, depth);
+			l->pulled = false;
+			l->resolved = found == 0;
+			if (found >= 0)
+				continue;
 		}
 		if (want == HT_WANT_BIRTH && !c->waiting_count) {
 			l->resolved = true;
@@ -305,8 +332,13 @@ bool ht_drain_round(struct ht_collector *c)
 	c->cutoff = c->now;
 	ht_lanes_adopt(c);
 	for (size_t i = 0; i < c->lane_count; i++) {
-		c->lanes[i]->told_before = c->lanes[i]->reader.head;
-		ht_lane_load_head(c->lanes[i]);
+		struct ht_lane *l = c->lanes[i];
+		l->told_before = l->reader.head;
+		ht_lane_load_head(l);
+		if (HT_UNLIKELY(HT_LOAD_RELAXED(&l->slot->ended)) && !l->exiting) {
+			l->exiting = true;
+			c->exiting++;
+		}
 	}
 	for (struct ht_host *h = c->hosts; h; h = h->next)
 		h->alone = is_alone(h);

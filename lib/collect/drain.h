@@ -38,8 +38,8 @@ bool ht_ahead_next(const struct ht_lane *m, struct ht_ahead *a, struct ht_record
 void ht_wait_for(struct ht_collector *c, struct ht_lane *l, enum ht_want want, uint64_t wanted);
 /* Is it the record that is wanted? */
 bool ht_wait_fulfils(const struct ht_record *r, unsigned want, uint64_t wanted);
-/* Does another thread have a module to tell of? It did so before anybody had a frame of it: what is in no ring will not come. */
-bool ht_wait_module_comes(const struct ht_collector *c, const struct ht_lane *l);
+/* Is such a one in what m has not told yet? */
+bool ht_wait_holds(const struct ht_lane *m, unsigned want, uint64_t wanted);
 /* Ends the wait of one lane that has seen fresh heads in vain. NULL: none has. */
 struct ht_lane *ht_wait_resolve(struct ht_collector *c);
 

@@ -70,8 +70,11 @@ bool ht_wait_fulfils(const struct ht_record *r, unsigned want, uint64_t wanted)
 		return r->op == HT_REC_FORK && r->extra == wanted;
 	case HT_WANT_LANE:
 		return r->op == HT_REC_THREAD_START;
-	default:
-		return r->op == HT_REC_MODULE;
+	default: /* the module that holds a pc; its words are start, end, ... */
+		return r->op == HT_REC_MODULE && r->count * 8u >= sizeof(struct ht_ring_module) &&
+		       wanted - 1 - HT_LOAD_RELAXED(&r->words[offsetof(struct ht_ring_module, start) / 8]) <
+			       HT_LOAD_RELAXED(&r->words[offsetof(struct ht_ring_module, end) / 8]) -
+				       HT_LOAD_RELAXED(&r->words[offsetof(struct ht_ring_module, start) / 8]);
 	}
 }
 
@@ -87,8 +90,7 @@ bool ht_wait_for_older(const struct ht_collector *c, const struct ht_lane *l, co
 	return false;
 }
 
-/* Is it in what m has not told yet? */
-static bool holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
+bool ht_wait_holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
 {
 	struct ht_ahead ahead = ht_ahead_of(m);
 	struct ht_record r;
@@ -101,28 +103,11 @@ static bool holds(const struct ht_lane *m, unsigned want, uint64_t wanted)
 	return false;
 }
 
-bool ht_wait_module_comes(const struct ht_collector *c, const struct ht_lane *l)
-{
-	const struct ht_host *h = l->host;
-	for (uint32_t i = 0; i < h->spare_count; i++)
-		if (HT_LOAD_ACQUIRE(&ht_host_slot(h, h->spares[i])->state) != HT_SLOT_SPARE)
-			return true; /* a thread that we have not met */
-	for (size_t i = 0; i < c->lane_count; i++) {
-		struct ht_lane *m = c->lanes[i];
-		if (m == l || m->host != h || m->damaged)
-			continue;
-		ht_lane_load_head(m);
-		if (holds(m, HT_WANT_MODULE, 0))
-			return true;
-	}
-	return false;
-}
-
 static bool held_by_another(const struct ht_collector *c, const struct ht_lane *l)
 {
 	for (size_t i = 0; i < c->waiting_count; i++) {
 		const struct ht_lane *m = c->waiting[i];
-		if (m != l && m->host == l->host && holds(m, l->want, l->wanted))
+		if (m != l && m->host == l->host && ht_wait_holds(m, l->want, l->wanted))
 			return true;
 	}
 	return false;

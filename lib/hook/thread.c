@@ -26,8 +26,12 @@ static struct start {
 static void note_exit(void)
 {
 	struct ht_thread *t = ht_self.thread;
-	if (!ht_recording() || !(ht_process.options & HT_OPT_THREAD) || !t || t->magic != HT_THREAD_MAGIC)
+	if (!ht_recording() || !t || t->magic != HT_THREAD_MAGIC)
 		return;
+	if (!(ht_process.options & HT_OPT_THREAD)) { /* not asked for; but its ring is free for others soon */
+		HT_STORE_RELAXED(&t->w.slot->ended, 1);
+		return;
+	}
 	struct ht_unwind_state from = HT_CALLER_STATE();
 	struct ht_note n = {.op = HT_REC_THREAD_EXIT, .flags = HT_REC_STAMP};
 	ht_sync_exit(&from);

@@ -79,6 +79,7 @@ struct ht_slot {
 	uint64_t counted;  /* events that should be in the trace */
 	uint32_t waiting;  /* 1: sleeps on tail, wake it */
 	uint32_t starving; /* it wants a bigger ring: went over half full */
+	uint32_t ended;	   /* it ends, and no event says so */
 	/* the collector writes */
 	uint64_t tail __attribute__((aligned(64))); /* futex on its low half */
 	uint64_t offer;	   /* 0 or offset of a bigger ring | log2(size) */

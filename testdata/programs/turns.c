@@ -1,12 +1,15 @@
 /*
  * turns: threads that take turns at the same few addresses, and know which block each of them freed.
  *
- *	turns [THREADS [TURNS]]
+ *	turns [THREADS [TURNS [made]]]
  *
  * Mostly one thread at a time works, for anything from one block to some milliseconds, and then names the next one; now and
  * then all work at once. There is one arena and no thread cache, so that the address that one thread freed is the
  * next one that another gets. Who recorded when a thread freed something only roughly, while it was alone, must still
  * tell the block from the ones at the same address before and after it.
+ *
+ * made: they allocate from code that they made themselves, new code again and again, as a compiler in a program
+ * does: its frames are in no module.
  *
  * Prints for each thread its tid, how many blocks it freed, and the sum over its frees (the k-th of them, from 0) of
  *	(block + 1) * (k % 97 + 1) * (thread + 1)   mod 1000003
@@ -16,9 +19,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +42,7 @@ static struct worker {
 } workers[MOST];
 static atomic_int turn, turns_left;
 static int threads;
+static bool made;
 
 static uint64_t draw(struct worker *w, uint64_t below)
 {
@@ -48,6 +55,24 @@ static uint64_t now_us(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+/* push rbp; mov rbp, rsp; call rsi; pop rbp; ret */
+static const unsigned char code[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd6, 0x5d, 0xc3};
+
+static void *allocate(const struct worker *w, size_t size)
+{
+	static _Thread_local void *(*call)(size_t, void *(*)(size_t));
+	if (!made)
+		return malloc(size);
+	if (w->born % 50 == 0) {
+		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page == MAP_FAILED)
+			exit(1);
+		memcpy(page, code, sizeof(code));
+		memcpy(&call, &page, sizeof(call));
+	}
+	return call(size, malloc);
 }
 
 static void free_slot(struct worker *w, struct slot *s)
@@ -66,7 +91,7 @@ static void work(struct worker *w)
 	if (s->block)
 		free_slot(w, s);
 	if (draw(w, 3)) {
-		s->block = malloc(17 + (w->born & 7));
+		s->block = allocate(w, 17 + (w->born & 7));
 		s->thread = (uint64_t)w->index;
 		s->number = w->born++;
 	}
@@ -104,6 +129,7 @@ int main(int argc, char **argv)
 	pthread_t ids[MOST];
 	threads = argc > 1 ? atoi(argv[1]) : 3;
 	atomic_store(&turns_left, argc > 2 ? atoi(argv[2]) : 20000);
+	made = argc > 3 && !strcmp(argv[3], "made");
 	if (threads < 1 || threads > MOST)
 		return 2;
 	mallopt(M_ARENA_MAX, 1);
