@@ -312,7 +312,7 @@ static HT_COLD void write_rare(struct ht_thread *t, unsigned op, unsigned flags,
 HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint64_t address, uint64_t size,
 			 const struct ht_unwind_state *from)
 {
-	uint64_t plain = 0, kept = 0, depth = 0, tick = HT_LOAD_RELAXED(&t->w.seg->tick);
+	uint64_t plain = 0, kept = 0, depth = 0;
 	if (flags & HT_REC_STACK) {
 		plain = ht_unwind_capture_plain(&t->u, from);
 		kept = (uint32_t)plain;
@@ -320,7 +320,7 @@ HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint6
 		if (HT_UNLIKELY(depth - 1 >= t->plain_depth)) /* 0, too */
 			goto rare;
 	}
-	if (HT_UNLIKELY(size > UINT16_MAX || tick != (flags & HT_REC_STAMP ? t->entered : t->tick)))
+	if (HT_UNLIKELY(size > UINT16_MAX || (!(flags & HT_REC_STAMP) && HT_LOAD_RELAXED(&t->w.seg->tick) != t->tick)))
 		goto rare;
 	uint64_t bytes = 8 * (2 + !!(flags & HT_REC_STAMP) + depth - kept);
 	uint64_t *p = ht_ring_reserve(&t->w, bytes, !(ht_process.options & HT_OPT_DROP)), *q = p + 1;
@@ -329,10 +329,11 @@ HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint6
 		return;
 	}
 	if (flags & HT_REC_STAMP) {
-		t->tick = HT_LIKELY(tick != HT_TICK_STALE) ? tick : HT_TICK_NEVER;
 		*q++ = t->stamp = ht_clock_now();
-		if (HT_UNLIKELY(tick != HT_LOAD_RELAXED(&t->w.seg->tick)))
+		uint64_t tick = HT_LOAD_RELAXED(&t->w.seg->tick); /* it stood before the stamp, too, if it was entered then */
+		if (HT_UNLIKELY(tick != t->entered))
 			goto rare;
+		t->tick = HT_LIKELY(tick != HT_TICK_STALE) ? tick : HT_TICK_NEVER;
 	}
 	*q++ = address;
 	if (flags & HT_REC_STACK) {
