@@ -164,13 +164,14 @@ static uint64_t state_of(struct ht_pf_sched *s, const struct ht_timeline_switch 
 	return span && span->state == HT_TIMELINE_IO ? STATE_D : STATE_S;
 }
 
-/* The one string that a state's details show: what it waited for. */
+/* The one string that a state's details show: what it waited for. A nanosecond behind the switch, so not for those who are awake
+ * again by then. */
 static void blocked_reason(struct ht_pf_sched *s, const struct ht_timeline_switch *x,
 			   const struct ht_timeline_span *span)
 {
 	struct ht_pf_marks m;
 	bool io = span->state == HT_TIMELINE_IO, allocator = span->state == HT_TIMELINE_ALLOCATOR;
-	if (!*span->what && !io && !allocator)
+	if ((!*span->what && !io && !allocator) || span->end_ns <= x->time_ns + 1)
 		return;
 	const char *what = *span->what ? span->what : io ? "disk" : "allocator";
 	uint64_t symbol = ht_pf_name(s->o, INTERN_KERNEL_SYMBOL, what);
