@@ -1,6 +1,6 @@
 /*
  * collector: the loop. While rings move it drains them each millisecond, or as soon as a thread
- * finds its ring half full; when nothing has moved for a while it says so (the tick is stale) and
+ * finds its ring half full, or later (pace.c); when nothing has moved for a while it says so (the tick is stale) and
  * sleeps until it is woken, but looks around every 50 ms.
  */
 #include <errno.h>
@@ -22,7 +22,6 @@
 #define SECOND (1000 * MS)
 #define FLUSH SECOND
 #define REFINE_FIRST (2 * MS)
-#define CHECKPOINT_SHARE 8 /* of the memory: for checkpoints */
 #define GRACE (100 * MS) /* after the last image's end: a child on its way through exec may still say hello */
 #define GRACE_LONG (1000 * MS) /* the same, when there is one */
 
@@ -31,143 +30,7 @@ uint64_t ht_collector_ns(const struct ht_collector *c)
 	return ht_monotonic_ns() - c->clock.start_mono;
 }
 
-/* --- ticks -------------------------------------------------------------------------------- */
-
-/* A tick ends between the two readings around its store; a thread elsewhere may see it stand a moment longer. */
-static void log_tick_end(struct ht_collector *c, uint64_t before)
-{
-	c->tick_log[c->tick_count++ % HT_TICK_LOG] =
-		(typeof(c->tick_log[0])){before, ht_tickclock_now(&c->clock) + c->tick_ticks / 256};
-}
-
-static void next_tick(struct ht_collector *c, uint64_t ticks)
-{
-	if (++c->tick == HT_TICK_STALE)
-		c->tick++;
-	c->next_tick = ticks + c->tick_ticks;
-	uint64_t before = ht_tickclock_now(&c->clock);
-	for (struct ht_host *h = c->hosts; h; h = h->next)
-		HT_STORE_RELAXED(&h->seg->tick, c->tick);
-	log_tick_end(c, before);
-}
-
-void ht_collector_tick(struct ht_collector *c, uint64_t ticks)
-{
-	if (HT_UNLIKELY(ticks >= c->next_tick))
-		next_tick(c, ticks);
-}
-
-static void refine_clock(struct ht_collector *c)
-{
-	ht_tickclock_refine(&c->clock);
-	c->tick_ticks = (MS << 32) / (c->clock.mult ? c->clock.mult : 1ull << 32);
-	/* the longer the baseline the better the rate: at first soon, else what a short one missed would add up for a second */
-	c->refine_wait = c->refine_wait ? 2 * c->refine_wait : REFINE_FIRST;
-	if (c->refine_wait > SECOND)
-		c->refine_wait = SECOND;
-	c->next_refine = ht_collector_ns(c) + c->refine_wait;
-}
-
 /* --- the writer --------------------------------------------------------------------------- */
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* Words for a header that is read by people and programs: no spaces inside one. */
-static void add_flags(struct ht_buf *b, const struct ht_segment *s)
-{
-	uint32_t flags = HT_LOAD_RELAXED(&s->flags);
-	char by[sizeof(s->shadowed_by)];
-	memcpy(by, s->shadowed_by, sizeof(by));
-	by[sizeof(by) - 1] = '\0';
-	for (char *p = by; *p; p++)
-		if ((unsigned char)*p <= ' ')
-			*p = '?';
-	if (by[0])
-		ht_buf_printf(b, "shadowed_by=%s ", by);
-	if (flags & HT_FLAG_NEW_BYPASSES && !(flags & HT_FLAG_NEW_HOOKED))
-		ht_buf_printf(b, "operator_new_bypasses_malloc ");
-}
-
-const uint32_t ht_class_options[HT_EVENT_CLASSES] = {
-	[HT_CLASS_ALLOC] = HT_OPT_ALLOC, [HT_CLASS_MAP] = HT_OPT_MAP,	  [HT_CLASS_THREAD] = HT_OPT_THREAD,
-	[HT_CLASS_SYNC] = HT_OPT_SYNC,	 [HT_CLASS_IO] = HT_OPT_IO,	  [HT_CLASS_SCHED] = HT_OPT_SCHED,
-	[HT_CLASS_STALL] = HT_OPT_STALL, [HT_CLASS_FAULT] = HT_OPT_FAULT,
-};
-
-static uint32_t classes_of(uint32_t options)
-{
-	uint32_t classes = 0;
-	for (unsigned i = 0; i < HT_EVENT_CLASSES; i++)
-		classes |= options & ht_class_options[i] ? 1u << i : 0;
-	return classes;
-}
-
-static void add_command(const struct ht_collector *c, struct ht_buf *b)
-{
-	const char *const *command = c->settings->command;
-	for (; command && *command; command++) {
-		if (c->settings->argv == HT_ARGV_NONE)
-			break;
-		ht_buf_append(b, *command, strlen(*command) + 1);
-		if (c->settings->argv == HT_ARGV_FIRST)
-			break;
-	}
-	if (!c->settings->command && c->images)
-		ht_buf_append(b, c->images->argv_bytes.data, c->images->argv_bytes.len);
-	ht_buf_append(b, "\0", 2);
-}
-
-void ht_collector_begin(struct ht_collector *c)
-{
-	if (c->writer)
-		return;
-	struct ht_buf flags = {0}, command = {0};
-	char host[256] = "";
-	gethostname(host, sizeof(host) - 1);
-	for (struct ht_host *h = c->hosts; h; h = h->next)
-		add_flags(&flags, h->seg);
-	if (flags.len)
-		flags.len--;
-	ht_buf_byte(&flags, 0);
-	add_command(c, &command);
-	uint64_t ago = ht_collector_ns(c);
-	struct ht_trace_settings s = {
-		.start_utc_ns = clock_ns(CLOCK_REALTIME) - ago,
-		.start_monotonic_ns = c->clock.start_mono,
-		.start_boottime_ns = clock_ns(CLOCK_BOOTTIME) - ago,
-		.time_unit_ns = 1000,
-		.addresses = c->settings->addresses,
-		.sized_ends = true,
-		.checkpoint_memory = c->memory_cap / CHECKPOINT_SHARE,
-		.free_stacks = c->settings->free_stacks,
-		.stack_depth = c->settings->stack_depth,
-		.sample_bytes = c->settings->sample_bytes,
-#if defined(__aarch64__)
-		.clock = c->clock.tsc ? "cntvct" : "monotonic",
-#else
-		.clock = c->clock.tsc ? "tsc" : "monotonic",
-#endif
-		.sched = ht_switches_source(c),
-		.events = classes_of(c->settings->hook_options),
-		.command = (const char *)command.data,
-		.hostname = host,
-		.flags = (const char *)flags.data,
-	};
-	struct ht_diag d = {0};
-	c->writer = ht_trace_writer_new(c->settings->out_fd, &s, &d);
-	c->intern.writer = c->writer;
-	ht_buf_release(&flags);
-	ht_buf_release(&command);
-	if (!c->writer) { /* not even a header: nothing to write into */
-		fprintf(stderr, "heaptide: %s\n", d.text);
-		_exit(3);
-	}
-}
 
 static void note_failure(struct ht_collect_result *r, const struct ht_diag *d)
 {
@@ -204,6 +67,8 @@ static void flush(struct ht_collector *c, uint64_t now)
 		return;
 	bool due = now >= c->next_flush || near_limit(c);
 	if (due) {
+		if (c->batch.count)
+			ht_plain_flush(c);
 		c->next_flush = now + FLUSH;
 		c->flushed_events = c->totals->recorded;
 		struct ht_diag d = {0};
@@ -214,6 +79,47 @@ static void flush(struct ht_collector *c, uint64_t now)
 	}
 	if (c->settings->max_file && ht_trace_writer_bytes(c->writer) >= c->settings->max_file)
 		ht_collector_stop(c, NULL);
+}
+
+/* --- ticks -------------------------------------------------------------------------------- */
+
+/* A tick ends between the two readings around its store; a thread elsewhere may see it stand a moment longer. */
+static void log_tick_end(struct ht_collector *c, uint64_t before)
+{
+	c->tick_log[c->tick_count++ % HT_TICK_LOG] =
+		(typeof(c->tick_log[0])){before, ht_tickclock_now(&c->clock) + c->tick_ticks / 256};
+}
+
+static void next_tick(struct ht_collector *c, uint64_t ticks)
+{
+	if (++c->tick == HT_TICK_STALE)
+		c->tick++;
+	c->next_tick = ticks + c->tick_ticks;
+	uint64_t before = ht_tickclock_now(&c->clock);
+	for (struct ht_host *h = c->hosts; h; h = h->next)
+		HT_STORE_RELAXED(&h->seg->tick, c->tick);
+	log_tick_end(c, before);
+	for (struct ht_host *h = c->hosts; h; h = h->next)
+		ht_host_offer(c, h);
+	if (c->settings->max_file) /* a round may be long */
+		flush(c, ht_collector_ns(c));
+}
+
+void ht_collector_tick(struct ht_collector *c, uint64_t ticks)
+{
+	if (HT_UNLIKELY(ticks >= c->next_tick))
+		next_tick(c, ticks);
+}
+
+static void refine_clock(struct ht_collector *c)
+{
+	ht_tickclock_refine(&c->clock);
+	c->tick_ticks = (MS << 32) / (c->clock.mult ? c->clock.mult : 1ull << 32);
+	/* the longer the baseline the better the rate: at first soon, else what a short one missed would add up for a second */
+	c->refine_wait = c->refine_wait ? 2 * c->refine_wait : REFINE_FIRST;
+	if (c->refine_wait > SECOND)
+		c->refine_wait = SECOND;
+	c->next_refine = ht_collector_ns(c) + c->refine_wait;
 }
 
 /* --- what arrives ------------------------------------------------------------------------- */
@@ -325,9 +231,16 @@ static void loop(struct ht_collector *c)
 	uint64_t since = 0;
 	for (unsigned naps = 0;;) {
 		serve(c, false);
-		ht_switches_round(c, ht_collector_ns(c));
-		bool waits = !c->stopped && ht_drain_round(c);
 		uint64_t now = ht_collector_ns(c);
+		ht_switches_round(c, now);
+		if (ht_pace_rests(c, now)) {
+			naps = 0;
+			sleep_a_while(c, false);
+			continue;
+		}
+		bool waits = !c->stopped && ht_drain_round(c);
+		now = ht_collector_ns(c);
+		ht_pace_drained(c, now);
 		if (now >= c->next_refine)
 			refine_clock(c);
 		ht_guests_close(c);
@@ -375,7 +288,9 @@ void ht_collector_init(struct ht_collector *c, const struct ht_collect_settings 
 
 static uint64_t cpu_ns(void)
 {
-	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 void ht_collector_finish(struct ht_collector *c)

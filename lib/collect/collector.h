@@ -46,6 +46,7 @@ struct ht_source {
 /* --- hosts -------------------------------------------------------------------------------- */
 
 #define HT_RING_CLASSES 3 /* 64 KiB, 512 KiB, 4 MiB */
+#define HT_CHAIN 16	  /* rings of one thread behind the one that is read */
 
 struct ht_fork_note { /* a FORK record that was drained */
 	uint64_t token, number;
@@ -74,6 +75,7 @@ struct ht_host {
 	pid_t pid;		  /* that said hello, as we see it */
 	bool nested;		  /* in a pid namespace of its own: its numbers are not ours */
 	bool ready;		  /* its first image is known: lanes may be adopted */
+	bool hungry;		  /* a thread needs another ring, and there was none to offer, since the last round */
 	uint64_t next_look;	  /* without images: when to ask again whether anybody maps it */
 	struct ht_fork_note *forks;
 	size_t fork_count, fork_cap;
@@ -145,10 +147,9 @@ struct ht_lane {
 	bool exiting, gone;	/* said so; is dead: drain and retire */
 	bool waited;		/* a wait was told behind its last event: the next one inherits that one's stamp */
 	bool after_aside;	/* the next stack follows one of another machine stack */
-	bool ring_hot;		/* over half full or starving: offer more */
 	bool linked;		/* a LINK was read: move when the queue is done */
-	uint8_t offered_class;	/* 0 = none */
-	uint64_t offered;	/* offset of the ring we offered, 0 = none */
+	uint8_t chained;	/* rings that we offered and do not read yet, in their order; the last may still be on offer */
+	struct { uint64_t offset; uint8_t class; } chain[HT_CHAIN];
 	struct ht_ring_reader reader;
 	struct ht_record queue[HT_QUEUE];
 	uint32_t queue_at, queue_count;
@@ -238,6 +239,7 @@ struct ht_collector {
 	uint32_t tick;
 	uint64_t next_look, next_look_exiting, next_look_quiet, next_flush; /* in ns */
 	uint64_t next_refine, refine_wait;
+	struct { uint64_t crowded_until, drained, looked, ran, waited; long preempted; } pace; /* all but the last in ns */
 	uint64_t flushed_events;
 	/* the end */
 	pid_t command; /* 0 = not told */
@@ -256,12 +258,14 @@ struct ht_slot *ht_host_slot(const struct ht_host *h, uint32_t index);
 /* Keeps spare slots ahead of need. */
 void ht_host_replenish(struct ht_collector *c, struct ht_host *h);
 /* A slot's counters into the totals; with reuse, its rings to the pool and the slot to the next thread. */
-void ht_host_retire(struct ht_collector *c, struct ht_host *h, uint32_t index, bool reuse);
+void ht_host_retire(struct ht_collector *c, struct ht_lane *l, bool reuse);
 /* Does any process but us have it mapped? Only while it has no lanes. */
 bool ht_host_mapped(struct ht_collector *c, struct ht_host *h);
-/* A bigger ring for a lane that fills faster than it drains. */
-void ht_host_offer(struct ht_host *h, struct ht_lane *l);
-/* The thread went over to the ring it was offered. */
+/* Another ring for each lane that fills faster than it drains. */
+void ht_host_offer(struct ht_collector *c, struct ht_host *h);
+/* Bytes of the rings that the lane was offered and does not read yet. */
+uint64_t ht_lane_chained(const struct ht_lane *l);
+/* The thread went over to the first of them. */
 void ht_host_move(struct ht_host *h, struct ht_lane *l);
 uint64_t ht_ring_class_bytes(unsigned class);
 
@@ -315,6 +319,12 @@ void ht_guests_finish(struct ht_collector *c);
 void ht_guests_name(struct ht_collector *c, pid_t pid);
 /* A process with our token in its environment that is none of the images; 0 = none. Reads all of /proc. */
 pid_t ht_guests_stranger(struct ht_collector *c);
+
+/* pace.c */
+/* Should the rings be left alone for now? */
+bool ht_pace_rests(const struct ht_collector *c, uint64_t now_ns);
+/* After each round. */
+void ht_pace_drained(struct ht_collector *c, uint64_t now_ns);
 
 /* lookout.c */
 /* Looks for dead threads, programs that were replaced, RSS; does nothing until it is time. */

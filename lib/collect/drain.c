@@ -295,7 +295,7 @@ static void tell_alone(struct ht_collector *c, struct ht_lane *l)
 {
 	for (;;) {
 		ht_collector_tick(c, ht_tickclock_now(&c->clock));
-		if (!ht_lane_decode(c, l))
+		if (c->stopped || !ht_lane_decode(c, l))
 			return;
 		while (l->queue_at < l->queue_count) {
 			unsigned plain = l->stacked > l->queue_at ? ht_plain_tell(c, l, l->stacked - l->queue_at) : 0;
@@ -353,13 +353,11 @@ bool ht_drain_round(struct ht_collector *c)
 	}
 	if (c->batch.count)
 		ht_plain_flush(c);
-	for (size_t i = 0; i < c->lane_count; i++) {
-		struct ht_lane *l = c->lanes[i];
-		ht_lane_release(l, true);
-		if (l->ring_hot) {
-			HT_STORE_RELAXED(&l->slot->starving, 0);
-			ht_host_offer(l->host, l);
-		}
+	for (size_t i = 0; i < c->lane_count; i++)
+		ht_lane_release(c->lanes[i], true);
+	for (struct ht_host *h = c->hosts; h; h = h->next) {
+		h->hungry = false;
+		ht_host_offer(c, h);
 	}
 	return c->waiting_count > 0;
 }

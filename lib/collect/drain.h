@@ -26,10 +26,11 @@ bool ht_lane_refill(struct ht_collector *c, struct ht_lane *l);
 bool ht_lane_has_next(struct ht_collector *c, struct ht_lane *l);
 /* Gives back what was told: at most a few times per ring's turn, or all. */
 void ht_lane_release(struct ht_lane *l, bool all);
-/* Reads on behind a lane's queue, below the head that was loaded, through the LINK to the ring that was offered. */
+/* Reads on behind a lane's queue, below the head that was loaded, through the LINKs to rings that were offered. */
 struct ht_ahead {
 	struct ht_ring_reader reader;
-	bool linked, moved;
+	bool linked;
+	unsigned moved; /* over so many of the lane's chained rings */
 };
 struct ht_ahead ht_ahead_of(const struct ht_lane *m);
 bool ht_ahead_next(const struct ht_lane *m, struct ht_ahead *a, struct ht_record *r);

@@ -35,6 +35,8 @@ static void adopt(struct ht_collector *c, struct ht_host *h, uint32_t index)
 	l->end_ns = UINT64_MAX;
 	ht_ring_reader_init(&l->reader, (uint8_t *)h->seg + h->ring_offset[index],
 			    ht_ring_class_bytes(h->ring_class[index]), 0);
+	if (HT_LOAD_RELAXED(&s->starving)) /* and nobody knew the lane yet */
+		HT_STORE_RELAXED(&h->seg->starving, 1);
 	h->shared |= h->lanes++ > 0;
 	add_lane(c, l);
 }
@@ -91,7 +93,7 @@ void ht_lane_drop(struct ht_collector *c, struct ht_lane *l, bool reuse)
 	l->host->lanes--;
 	if (l->image)
 		l->image->lanes--;
-	ht_host_retire(c, l->host, l->index, reuse);
+	ht_host_retire(c, l, reuse);
 	ht_frames_release(c, &l->frames);
 	free(l->mirror);
 	free(l);
@@ -107,13 +109,8 @@ void ht_lane_load_head(struct ht_lane *l)
 {
 	if (l->damaged)
 		return;
-	uint64_t slack = l->offered ? ht_ring_class_bytes(l->offered_class) : 0;
-	if (!ht_ring_head(&l->reader, l->slot, slack)) {
+	if (!ht_ring_head(&l->reader, l->slot, ht_lane_chained(l)))
 		ht_lane_damage(l);
-		return;
-	}
-	uint64_t size = l->reader.mask + 1;
-	l->ring_hot |= l->reader.head - l->reader.tail > size / 2 || HT_LOAD_RELAXED(&l->slot->starving);
 }
 
 bool ht_lane_drained(struct ht_lane *l)

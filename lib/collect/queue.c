@@ -24,18 +24,18 @@ static bool has_time(const struct ht_record *r)
 
 struct ht_ahead ht_ahead_of(const struct ht_lane *m)
 {
-	return (struct ht_ahead){m->reader, m->linked, false};
+	return (struct ht_ahead){m->reader, m->linked, 0};
 }
 
 bool ht_ahead_next(const struct ht_lane *m, struct ht_ahead *a, struct ht_record *r)
 {
 	for (;;) {
 		if (a->linked) {
-			if (a->moved || !m->offered)
+			if (a->moved == m->chained)
 				return false;
-			ht_ring_reader_move(&a->reader, (uint8_t *)m->host->seg + m->offered,
-					    ht_ring_class_bytes(m->offered_class));
-			a->moved = true;
+			ht_ring_reader_move(&a->reader, (uint8_t *)m->host->seg + m->chain[a->moved].offset,
+					    ht_ring_class_bytes(m->chain[a->moved].class));
+			a->moved++;
 			a->linked = false;
 		}
 		enum ht_read e = ht_ring_read(&a->reader, r);
@@ -127,7 +127,7 @@ static void read_queue(struct ht_collector *c, struct ht_lane *l)
 	unsigned plain = l->queue_count;
 	if (!plain) {
 		enum ht_read e = ht_ring_read_some(&l->reader, l->queue, SOME, &l->queue_count);
-		if (e == HT_READ_LINK && l->offered)
+		if (e == HT_READ_LINK && l->chained)
 			l->linked = true;
 		else if (e == HT_READ_LINK || e == HT_READ_DAMAGED)
 			ht_lane_damage(l);

@@ -3,7 +3,8 @@
  * process, so that neither a full machine nor a file size limit can hurt the target.
  *
  * Rings come in three classes and never move: a freed ring goes to its class's pool, and a bigger one
- * is cut into eight of the next class when the pool is empty and the cap is reached.
+ * is cut into eight of the next class when the pool is empty and the cap is reached. A thread that has a ring of the largest class
+ * and fills it is given more of them, out of what others are not likely to need.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 
 #define FIRST_SPARES 4u /* most images have one thread, and each spare costs its pages */
 #define MOST_SPARES 64u
+#define RESERVE 4u /* this part of the memory is not for chains */
 #define PAGE 4096u
 
 uint64_t ht_ring_class_bytes(unsigned class)
@@ -41,6 +43,20 @@ static void give_ring(struct ht_host *h, uint64_t offset, unsigned class)
 	f->offsets[f->count++] = offset;
 }
 
+/* Written, not only allocated: such pages are mapped many at a time when they are read (ring_writer.c). */
+static bool give_memory(const struct ht_host *h, uint64_t offset, uint64_t bytes)
+{
+	static const uint8_t zeros[HT_RING_MIN];
+	for (ssize_t n; bytes; offset += (uint64_t)n, bytes -= (uint64_t)n) {
+		n = pwrite(h->fd, zeros, bytes < sizeof(zeros) ? bytes : sizeof(zeros), (off_t)offset);
+		if (n <= 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			return false;
+	}
+	return true;
+}
+
 /* 0 = there is none. Offset 0 is the header's. */
 static uint64_t take_ring(struct ht_host *h, unsigned class)
 {
@@ -48,7 +64,7 @@ static uint64_t take_ring(struct ht_host *h, unsigned class)
 	uint64_t bytes = ht_ring_class_bytes(class);
 	if (f->count)
 		return f->offsets[--f->count];
-	if (bytes <= h->map_bytes - h->used && !fallocate(h->fd, 0, (off_t)h->used, (off_t)bytes)) {
+	if (bytes <= h->map_bytes - h->used && give_memory(h, h->used, bytes)) {
 		uint64_t offset = h->used;
 		h->used += bytes;
 		return offset;
@@ -117,14 +133,17 @@ static void count_losses(struct ht_trace_totals *t, const struct ht_slot *s)
 	t->self_check_differences += HT_LOAD_RELAXED(&s->self_differences);
 }
 
-void ht_host_retire(struct ht_collector *c, struct ht_host *h, uint32_t index, bool reuse)
+void ht_host_retire(struct ht_collector *c, struct ht_lane *l, bool reuse)
 {
-	struct ht_slot *s = ht_host_slot(h, index);
+	struct ht_host *h = l->host;
+	struct ht_slot *s = l->slot;
+	uint32_t index = l->index;
 	count_losses(c->totals, s);
 	if (!reuse)
 		return; /* it stays claimed for ever */
-	if (h->ring_offset[index])
-		give_ring(h, h->ring_offset[index], h->ring_class[index]);
+	give_ring(h, h->ring_offset[index], h->ring_class[index]);
+	for (unsigned i = 0; i < l->chained; i++)
+		give_ring(h, l->chain[i].offset, l->chain[i].class);
 	h->ring_offset[index] = 0;
 	HT_STORE_RELEASE(&s->state, HT_SLOT_FREE);
 	h->free_slots[h->free_slot_count++] = index;
@@ -132,28 +151,63 @@ void ht_host_retire(struct ht_collector *c, struct ht_host *h, uint32_t index, b
 
 /* --- growing ------------------------------------------------------------------------------ */
 
-void ht_host_offer(struct ht_host *h, struct ht_lane *l)
+uint64_t ht_lane_chained(const struct ht_lane *l)
 {
-	l->ring_hot = false;
-	unsigned class = h->ring_class[l->index] + 1u;
-	if (l->offered || class >= HT_RING_CLASSES)
+	uint64_t bytes = 0;
+	for (unsigned i = 0; i < l->chained; i++)
+		bytes += ht_ring_class_bytes(l->chain[i].class);
+	return bytes;
+}
+
+static void offer(struct ht_host *h, struct ht_lane *l)
+{
+	unsigned class = l->chained ? l->chain[l->chained - 1].class : h->ring_class[l->index];
+	if (HT_LOAD_RELAXED(&l->slot->offer))
 		return;
-	uint64_t offset = take_ring(h, class);
-	if (!offset)
+	bool may = l->chained < HT_CHAIN;
+	if (class + 1u < HT_RING_CLASSES)
+		class++;
+	else if (!h->free_rings[class].count && h->map_bytes - h->used < ht_ring_class_bytes(class) + h->map_bytes / RESERVE)
+		may = false;
+	uint64_t offset = may ? take_ring(h, class) : 0;
+	if (!offset) {
+		h->hungry = true;
 		return;
-	l->offered = offset;
-	l->offered_class = (uint8_t)class;
-	/* after fallocate; pairs with take_offer in the target */
+	}
+	l->chain[l->chained].offset = offset;
+	l->chain[l->chained++].class = (uint8_t)class;
+	/* when it has its memory; pairs with take_offer in the target */
 	HT_STORE_RELEASE(&l->slot->offer, offset | (uint64_t)__builtin_ctzll(ht_ring_class_bytes(class)));
+}
+
+void ht_host_offer(struct ht_collector *c, struct ht_host *h)
+{
+	if (!HT_LOAD_ACQUIRE(&h->seg->starving)) /* pairs with the writer's release */
+		return;
+	HT_STORE_RELAXED(&h->seg->starving, 0);
+	for (size_t i = 0; i < c->lane_count; i++) {
+		struct ht_lane *l = c->lanes[i];
+		if (l->host != h || !HT_LOAD_RELAXED(&l->slot->starving))
+			continue;
+		HT_STORE_RELAXED(&l->slot->starving, 0);
+		offer(h, l);
+	}
+}
+
+static void unchain(struct ht_lane *l)
+{
+	l->chained--;
+	memmove(&l->chain[0], &l->chain[1], l->chained * sizeof(l->chain[0]));
 }
 
 void ht_host_move(struct ht_host *h, struct ht_lane *l)
 {
+	unsigned class = l->chain[0].class;
 	give_ring(h, h->ring_offset[l->index], h->ring_class[l->index]);
-	h->ring_offset[l->index] = l->offered;
-	h->ring_class[l->index] = l->offered_class;
-	ht_ring_reader_move(&l->reader, (uint8_t *)h->seg + l->offered, ht_ring_class_bytes(l->offered_class));
-	l->offered = 0;
+	h->ring_offset[l->index] = l->chain[0].offset;
+	h->ring_class[l->index] = (uint8_t)class;
+	ht_ring_reader_move(&l->reader, (uint8_t *)h->seg + l->chain[0].offset, ht_ring_class_bytes(class));
+	unchain(l);
 	l->linked = false;
 }
 

@@ -53,7 +53,7 @@ void ht_death_cold(unsigned op, const void *p, const struct ht_unwind_state *fro
 HT_INLINE void ht_birth(unsigned op, void *p, size_t size, uint64_t extra, const struct ht_unwind_state *from)
 {
 	struct ht_thread *t = ht_self.thread;
-	if (HT_LIKELY(t && t->gate == HT_GATE_OPEN && p && !extra &&
+	if (HT_LIKELY(t && t->gate == HT_GATE_OPEN && p && !extra && op != HT_REC_ALIGNED && /* has no short form */
 		      !(ht_process.options & (HT_OPT_STAMP_COARSE | HT_OPT_PAUSED | HT_OPT_SAMPLED)))) {
 		ht_hold(t, from);
 		ht_note_birth(t, op, (uint64_t)p, size, from);

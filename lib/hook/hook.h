@@ -52,7 +52,7 @@ struct ht_thread {
 	struct ht_ring_writer w, handler; /* the second for signal handlers that interrupt a note */
 	struct ht_unwinder u;
 	uint64_t tick;		/* as of the last stamp; HT_TICK_NEVER = whoever is next stamps */
-	uint64_t stamp;		/* the last one, of the first ring */
+	uint64_t stamp;		/* the last one that is in the first ring; 0 = none */
 	uint64_t entered;	/* the tick in which it said last that it notes something: note.c */
 	uint64_t alone;		/* what ht_alone is while no other thread does */
 	uint32_t plain_depth;	/* deeper stacks are not written the short way; 0 while the mirror is cut */

@@ -234,7 +234,6 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 		if (tick != t->entered)
 			enter_tick(t, tick);
 		if (!t->nested) { /* a stamp of before is not to be inherited: it may be of another tick */
-			t->stamp = ticks;
 			t->tick = tick != HT_TICK_STALE && !n->ticks ? tick : HT_TICK_NEVER;
 		}
 	}
@@ -254,11 +253,16 @@ static HT_COLD void write_event(struct ht_thread *t, const struct ht_note *n, co
 		if (write_frames(t->u.stack, &f, flags, q)) {
 			w->slot->counted++;
 			ht_ring_commit(w, p, bytes, word0(n, &f, flags));
-			return;
+			goto stamped;
 		}
 	}
-	if (!write_wide(t, n, &f, flags, ticks, c ? c->level : 0))
+	if (!write_wide(t, n, &f, flags, ticks, c ? c->level : 0)) {
 		lose(t, HT_RING_LOST_FULL);
+		return;
+	}
+stamped:
+	if (flags & HT_REC_STAMP && !t->nested)
+		t->stamp = ticks;
 }
 
 
@@ -312,30 +316,32 @@ static HT_COLD void write_rare(struct ht_thread *t, unsigned op, unsigned flags,
 HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint64_t address, uint64_t size,
 			 const struct ht_unwind_state *from)
 {
-	uint64_t plain = 0, kept = 0, depth = 0;
+	uint64_t plain = 0, kept = 0, depth = 0, fresh = 0, ticks = 0;
 	if (flags & HT_REC_STACK) {
 		plain = ht_unwind_capture_plain(&t->u, from);
 		kept = (uint32_t)plain;
 		depth = plain >> 32;
+		fresh = depth - kept;
 		if (HT_UNLIKELY(depth - 1 >= t->plain_depth)) /* 0, too */
 			goto rare;
 	}
-	if (HT_UNLIKELY(size > UINT16_MAX || (!(flags & HT_REC_STAMP) && HT_LOAD_RELAXED(&t->w.seg->tick) != t->tick)))
+	if (HT_UNLIKELY((address & ~HT_SHORT_ADDRESS) | size >> 32 | fresh / (HT_SHORT_NEW + 1) | kept / (HT_SHORT_KEPT + 1)) ||
+	    (!(flags & HT_REC_STAMP) && HT_UNLIKELY(HT_LOAD_RELAXED(&t->w.seg->tick) != t->tick)))
 		goto rare;
-	uint64_t bytes = 8 * (2 + !!(flags & HT_REC_STAMP) + depth - kept);
+	uint64_t bytes = 8 * (1 + !!(flags & HT_REC_STAMP) + fresh);
 	uint64_t *p = ht_ring_reserve(&t->w, bytes, !(ht_process.options & HT_OPT_DROP)), *q = p + 1;
 	if (HT_UNLIKELY(!p)) {
 		lose(t, HT_RING_LOST_FULL);
 		return;
 	}
 	if (flags & HT_REC_STAMP) {
-		*q++ = t->stamp = ht_clock_now();
+		ticks = ht_clock_now();
 		uint64_t tick = HT_LOAD_RELAXED(&t->w.seg->tick); /* it stood before the stamp, too, if it was entered then */
-		if (HT_UNLIKELY(tick != t->entered))
+		if (HT_UNLIKELY(tick != t->entered || ticks - t->stamp >= HT_SHORT_GAP))
 			goto rare;
 		t->tick = HT_LIKELY(tick != HT_TICK_STALE) ? tick : HT_TICK_NEVER;
+		*q++ = (uint32_t)ticks | size << 32;
 	}
-	*q++ = address;
 	if (flags & HT_REC_STACK) {
 		const uint64_t *pc = t->u.stack->pc, *sp = t->u.stack->sp;
 		uint64_t bad = 0;
@@ -347,8 +353,14 @@ HT_INLINE void write_hot(struct ht_thread *t, unsigned op, unsigned flags, uint6
 		if (HT_UNLIKELY(bad >> 19)) /* a multiple of 8 it is: plain rows are */
 			goto rare;
 	}
+	unsigned code = op;
+	if (op >= HT_REC_FREE)
+		code = HT_SHORT_DEATH + 4 * (op - HT_REC_FREE) + (flags & HT_REC_STAMP ? HT_SHORT_STAMP : 0) +
+		       (flags & HT_REC_STACK ? HT_SHORT_STACK : 0);
 	t->w.slot->counted++; /* next to the commit, so that what is thrown out before it is neither */
-	ht_ring_commit(&t->w, p, bytes, op | flags << 8 | (depth - kept) << 16 | kept << 32 | size << 48);
+	ht_ring_commit(&t->w, p, bytes, ht_short_word(code, fresh, kept, address));
+	if (flags & HT_REC_STAMP)
+		t->stamp = ticks; /* when it is in the ring: the next one may count from it */
 	return;
 rare:
 	write_rare(t, op, flags, address, size, from, plain);

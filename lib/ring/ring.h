@@ -24,8 +24,9 @@
  * A signal handler that interrupts its thread's writer has a slot of its own, whose handler_of names the thread's
  * slot: its events are of the same thread, in an order that time and causality tell.
  *
- * A slot grows by moving to a bigger ring: the collector puts it into `offer`, the thread writes a LINK
- * record as the last one of the old ring and goes on in the new one. Positions continue.
+ * A slot grows by moving to another ring: the collector puts it into `offer`, the thread writes a LINK record as the
+ * last one of the old ring and goes on in the new one. Positions continue. A bigger ring is taken when the old one is half full,
+ * one of the same size when it is full: so a thread that the collector cannot follow leaves a chain of rings behind.
  */
 #ifndef HT_RING_H
 #define HT_RING_H
@@ -78,11 +79,11 @@ struct ht_slot {
 	uint64_t head __attribute__((aligned(64)));
 	uint64_t counted;  /* events that should be in the trace */
 	uint32_t waiting;  /* 1: sleeps on tail, wake it */
-	uint32_t starving; /* it wants a bigger ring: went over half full */
+	uint32_t starving; /* it wants another ring: went over half full */
 	uint32_t ended;	   /* it ends, and no event says so */
 	/* the collector writes */
 	uint64_t tail __attribute__((aligned(64))); /* futex on its low half */
-	uint64_t offer;	   /* 0 or offset of a bigger ring | log2(size) */
+	uint64_t offer;	   /* 0 or offset of another ring | log2(size) */
 	/* set by the collector before SPARE, by the thread before the slot's first head */
 	uint32_t state __attribute__((aligned(64)));
 	uint32_t pid, tid; /* as the thread's own namespace has them */
@@ -117,6 +118,7 @@ struct ht_segment {
 	uint32_t exhausted;			    /* 1: no slot is left to be made SPARE, waiting for one is no use */
 	/* both: futex word. 1 = the collector sleeps; a producer that needs it swaps 0 in and wakes */
 	uint32_t sleeping __attribute__((aligned(64)));
+	uint32_t starving; /* some slot's is set: the collector looks for it */
 	/* the target: process-wide facts */
 	uint32_t generation __attribute__((aligned(64))); /* counts dlclose that unloaded something */
 	uint32_t fork_tokens;	 /* last one given */
@@ -153,6 +155,12 @@ enum ht_seg_flag {
  *  A frame is  pc:47 | guess:1 | delta:16, delta = (CFA of the next outer frame - own CFA) / 8, 0 for the
  *  outermost; with WIDE two words: pc | guess << 63, then delta as a 64-bit count. A frame interrupted by
  *  a signal has pc + 1, so that pc - 1 is always inside the right instruction.
+ *
+ *  Births and deaths as nearly all are have a form of their own, half as long:
+ *  word 0:  code:5 | 0 | 1 | new:4 | kept:9 | address / 8:44      bit 6 is in no op above
+ *  births:  [size:32 | ticks:32] [frames]                         code = op; with a stack, stamped
+ *  deaths:  [ticks:32 if STAMP] [frames]                          code = HT_SHORT_DEATH + 4 * (op - HT_REC_FREE) + STAMP:1, STACK:1
+ *  Ticks are the low half of a stamp that is less than 2^31 later than the last one before it in the ring.
  *
  *  Stacks: kept frames, counted from the outermost, stand as the thread's previous non-ASIDE stack had
  *  them; the new ones follow. ABS: nothing is kept (the field holds enum ht_stack_end instead). ASIDE: an
@@ -218,6 +226,20 @@ enum ht_record_op {
 static inline bool ht_record_counts(unsigned op)
 {
 	return op < HT_REC_PAD || (op >= HT_REC_WAIT && op <= HT_REC_STALL);
+}
+
+#define HT_REC_SHORT 0x40u
+#define HT_SHORT_DEATH 16u
+#define HT_SHORT_STAMP 2u
+#define HT_SHORT_STACK 1u
+#define HT_SHORT_NEW 15u   /* the most that fit */
+#define HT_SHORT_KEPT 511u
+#define HT_SHORT_GAP (1ull << 31)
+#define HT_SHORT_ADDRESS 0x00007ffffffffff8ull /* the bits that an address may have */
+
+static inline uint64_t ht_short_word(unsigned code, uint64_t fresh, uint64_t kept, uint64_t address)
+{
+	return code | HT_REC_SHORT | fresh << 7 | kept << 11 | address << 17;
 }
 
 /* Which of the fixed words an op has; index = op. */

@@ -82,6 +82,46 @@ static enum ht_read step_over(struct ht_ring_reader *r, uint64_t w, uint64_t lim
 	return (w & 0xff) == HT_REC_LINK ? HT_READ_LINK : HT_READ_NONE;
 }
 
+/* The short form: what its code stands for. words 0: nothing. */
+struct short_form {
+	uint8_t op, flags, words, frames; /* words besides frames; the mask of `new` */
+};
+#define BIRTH(op) [op] = {op, HT_REC_STACK | HT_REC_STAMP, 2, HT_SHORT_NEW}
+#define DEATH(op)                                                                                                       \
+	[HT_SHORT_DEATH + 4 * (op - HT_REC_FREE)] = {op, 0, 1, 0},                                                       \
+	[HT_SHORT_DEATH + 4 * (op - HT_REC_FREE) + 1] = {op, HT_REC_STACK, 1, HT_SHORT_NEW},                             \
+	[HT_SHORT_DEATH + 4 * (op - HT_REC_FREE) + 2] = {op, HT_REC_STAMP, 2, 0},                                        \
+	[HT_SHORT_DEATH + 4 * (op - HT_REC_FREE) + 3] = {op, HT_REC_STAMP | HT_REC_STACK, 2, HT_SHORT_NEW}
+static const struct short_form short_forms[32] = {
+	BIRTH(HT_REC_MALLOC), BIRTH(HT_REC_CALLOC), BIRTH(HT_REC_NEW),	      BIRTH(HT_REC_REALLOC),
+	DEATH(HT_REC_FREE),   DEATH(HT_REC_DELETE), DEATH(HT_REC_REALLOC_FREE),
+};
+
+/* Decodes one, of at most `most` words; ticks: the last stamp, and then its own. Its words; 0: it cannot be right. */
+HT_INLINE uint64_t read_short(uint64_t w, const uint64_t *p, uint64_t most, uint64_t *ticks, struct ht_record *restrict out)
+{
+	const struct short_form *f = &short_forms[w & 31];
+	unsigned frames = (unsigned)(w >> 7) & f->frames;
+	uint64_t length = f->words + frames, second = 0;
+	if (HT_UNLIKELY(!f->words || length > most))
+		return 0;
+	if (f->flags & HT_REC_STAMP) {
+		second = HT_LOAD_RELAXED(p + 1);
+		int32_t later = (int32_t)((uint32_t)second - (uint32_t)*ticks);
+		*ticks += later > 0 ? (uint32_t)later : 0;
+	}
+	out->op = f->op;
+	out->flags = f->flags;
+	out->frames = out->count = (uint16_t)frames;
+	out->kept = (uint16_t)(w >> 11 & HT_SHORT_KEPT);
+	out->address = w >> 17 & ~7ull;
+	out->size = second >> 32;
+	out->extra = out->extra2 = 0;
+	out->ticks = *ticks;
+	out->words = p + f->words;
+	return length;
+}
+
 /* The next record, which must end at `stop`; NONE: it was padding. */
 HT_INLINE enum ht_read read_one(struct ht_ring_reader *r, uint64_t stop, struct ht_record *restrict out)
 {
@@ -89,7 +129,11 @@ HT_INLINE enum ht_read read_one(struct ht_ring_reader *r, uint64_t stop, struct 
 	uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
 	uint64_t limit = stop - r->at < HT_RECORD_MAX ? stop - r->at : HT_RECORD_MAX, length;
 	unsigned what = contents[w & 0xff];
-	if (HT_LIKELY(what & PLAIN)) {
+	if (w & HT_REC_SHORT) {
+		length = 8 * read_short(w, p, limit / 8, &r->ticks, out);
+		if (!length)
+			return HT_READ_DAMAGED;
+	} else if (HT_LIKELY(what & PLAIN)) {
 		bool stamp = w >> 8 & HT_REC_STAMP, size = w >> 8 & HT_REC_SIZE, extra = w >> 8 & HT_REC_EXTRA;
 		unsigned frames = w >> 8 & HT_REC_STACK ? (unsigned)(w >> 16) & 0xffff : 0;
 		unsigned count = w >> 8 & HT_REC_WIDE ? 2 * frames : frames;
@@ -161,6 +205,18 @@ unsigned ht_ring_read_plain(struct ht_ring_reader *reader, struct ht_record *out
 	unsigned n = 0;
 	while (n < most && left) {
 		uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
+		if (HT_LIKELY(w & HT_REC_SHORT)) {
+			struct ht_record *r = &out[n];
+			uint64_t length = read_short(w, p, left, &ticks, r);
+			if (HT_UNLIKELY(!length))
+				break;
+			at += 8 * length;
+			r->end = at;
+			p += length;
+			left -= length;
+			n++;
+			continue;
+		}
 		unsigned op = w & 0xff, flags = w >> 8 & 0xff;
 		if (op >= 32 || !(PLAIN_OPS >> op & 1) || flags & ~(unsigned)(HT_REC_STACK | HT_REC_STAMP))
 			break;

@@ -48,7 +48,7 @@ void ht_ring_reader_init(struct ht_ring_reader *r, const void *base, uint64_t si
 /* After a LINK whose predecessors are all released: goes on in the next ring. */
 void ht_ring_reader_move(struct ht_ring_reader *r, const void *base, uint64_t size);
 
-/* Loads slot->head. slack: bytes of the ring that was offered, 0 = none. False: it cannot be right. */
+/* Loads slot->head. slack: bytes of the rings that were offered, 0 = none. False: it cannot be right. */
 bool ht_ring_head(struct ht_ring_reader *r, const struct ht_slot *slot, uint64_t slack);
 
 /* Never reads outside the ring, whatever it holds. After DAMAGED the reader is of no more use. */

@@ -1,7 +1,7 @@
 /*
- * ring_writer: the slow path of a slot: half full, full, a bigger ring offered, the end of the ring
- * reached. Everything that may make a system call is here: one futex wake when the collector
- * sleeps, a bounded futex wait when the ring is full.
+ * ring_writer: the slow path of a slot: half full, full, another ring offered, the end of the ring or of the part that
+ * is mapped reached. Everything that may make a system call is here: one futex wake when the collector sleeps, a bounded
+ * futex wait when the ring is full.
  */
 #include "ring_writer.h"
 
@@ -16,6 +16,11 @@
 #define ALIVE_NS 10000000000ull	  /* an event, with signs of life */
 #define CLAIM_NS 1000000000ull	  /* a thread that waits for its slot, with signs of life */
 #define GIVE_UP_NS 10000000000ull /* a heartbeat that stands still so long is death */
+
+/* A page that is first touched by a write costs a page fault, over 1 us here. A read of memory that the collector has filled maps
+ * all pages of 64 KiB around it, for writing, too. */
+#define MAPPED_AT_ONCE (512u << 10)
+#define FAULT_AROUND (64u << 10)
 
 static uint64_t now_ns(void)
 {
@@ -76,10 +81,22 @@ static bool inside(const struct ht_segment *seg, uint64_t offset, uint64_t size)
 	       size <= seg->map_bytes - offset;
 }
 
+/* Has the pages of the next positions mapped, up to `end`, at most, which is a turn of the ring from its first position. */
+static void map_ahead(struct ht_ring_writer *w, uint64_t end)
+{
+	uint64_t from = w->mapped, until = w->mapped + MAPPED_AT_ONCE < end ? w->mapped + MAPPED_AT_ONCE : end;
+	for (; from < until; from += FAULT_AROUND)
+		(void)*(volatile uint8_t *)(w->base + (from & w->mask));
+	w->mapped = until == end ? UINT64_MAX : until;
+}
+
 /* The fast path may go on up to `limit`, in this turn of the ring. */
 static void open_until(struct ht_ring_writer *w, uint64_t limit)
 {
 	uint64_t turn = w->head & ~w->mask, end = turn + w->mask + 1;
+	while (w->mapped < w->head + HT_RECORD_MAX)
+		map_ahead(w, w->start + w->mask + 1);
+	limit = limit < w->mapped ? limit : w->mapped;
 	w->origin = (uint8_t *)((uintptr_t)w->base - turn);
 	w->limit = limit < end ? limit : end;
 }
@@ -92,7 +109,7 @@ void ht_ring_open(struct ht_ring_writer *w, struct ht_segment *seg, struct ht_sl
 		return; /* limit 0: every reserve goes to the slow path and gives up */
 	w->base = (uint8_t *)seg + offset;
 	w->mask = size - 1;
-	w->head = w->start = HT_LOAD_RELAXED(&slot->head);
+	w->head = w->start = w->mapped = HT_LOAD_RELAXED(&slot->head);
 	open_until(w, w->head + size / 2);
 }
 
@@ -141,15 +158,16 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 	return room;
 }
 
-/* Moves to the bigger ring that the collector offers. The LINK always fits: `need` keeps 8 bytes free. */
-static bool take_offer(struct ht_ring_writer *w)
+/* Moves to the ring that the collector offers: a bigger one, or when this one is full one of its size. The LINK always
+ * fits: `need` keeps 8 bytes free. */
+static bool take_offer(struct ht_ring_writer *w, bool full)
 {
-	uint64_t offer = HT_LOAD_ACQUIRE(&w->slot->offer); /* pairs with the release after fallocate */
-	if (!offer)
-		return false;
+	uint64_t offer = HT_LOAD_ACQUIRE(&w->slot->offer); /* pairs with the release when it has its memory */
 	uint64_t offset = offer & ~63ull, size = 1ull << (offer & 63);
+	if (!offer || (size == w->mask + 1 && !full))
+		return false;
 	HT_STORE_RELAXED(&w->slot->offer, 0);
-	if (!inside(w->seg, offset, size) || size <= w->mask + 1)
+	if (!inside(w->seg, offset, size) || size < w->mask + 1)
 		return false;
 	w->moving = 1;
 	HT_COMPILER_BARRIER();
@@ -157,7 +175,7 @@ static bool take_offer(struct ht_ring_writer *w)
 	ht_ring_commit(w, p, 8, HT_REC_LINK | 8ull << 32);
 	w->base = (uint8_t *)w->seg + offset;
 	w->mask = size - 1;
-	w->start = w->head;
+	w->start = w->mapped = w->head;
 	open_until(w, w->head + size / 2);
 	HT_COMPILER_BARRIER();
 	w->moving = 0;
@@ -176,8 +194,9 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 		uint64_t used = fill(w);
 		if (used >= size / 2) {
 			HT_STORE_RELAXED(&w->slot->starving, 1);
+			HT_STORE_RELEASE(&w->seg->starving, 1); /* pairs with the collector's acquire: it finds the slot's */
 			ht_ring_wake(w->seg);
-			if (take_offer(w))
+			if (take_offer(w, used + need > size))
 				continue;
 		}
 		if (used + need > size) {

@@ -19,8 +19,9 @@
 struct ht_ring_writer {
 	uint8_t *origin; /* where position 0 would lie, counted back from this turn: the next record is at origin + head */
 	uint64_t head;	 /* == slot->head */
-	uint64_t limit;	 /* go to the slow path beyond: half full, full, the ring's end, or 0 = no ring */
+	uint64_t limit;	 /* go to the slow path beyond: half full, full, the ring's end, not mapped yet, or 0 = no ring */
 	uint64_t start;	 /* position at which this ring began (tail may still be in an older one) */
+	uint64_t mapped; /* the ring's pages are mapped up to this position; UINT64_MAX = all */
 	struct ht_slot *slot;
 	struct ht_segment *seg;
 	uint8_t *base;	 /* of the ring */
@@ -34,11 +35,16 @@ struct ht_ring_writer {
 /* Makes room, or gives up with NULL. may_wait is false inside signal handlers. */
 uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool may_wait);
 
+/* How far ahead lines are fetched: the collector's processor has them, and the program goes on before they are written. */
+#define HT_RING_FETCH 512
+
 HT_INLINE uint64_t *ht_ring_reserve(struct ht_ring_writer *w, uint64_t bytes, bool may_wait)
 {
 	if (HT_UNLIKELY(w->head + bytes > w->limit))
 		return ht_ring_reserve_slow(w, bytes, may_wait);
-	return (uint64_t *)(w->origin + w->head);
+	uint8_t *p = w->origin + w->head;
+	ht_prefetch_to_write(p + HT_RING_FETCH);
+	return (uint64_t *)p;
 }
 
 HT_INLINE void ht_ring_commit(struct ht_ring_writer *w, uint64_t *p, uint64_t bytes, uint64_t word0)

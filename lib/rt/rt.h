@@ -46,6 +46,17 @@ HT_INLINE uint64_t ht_clock_ticks(void)
 #endif
 }
 
+/* Fetches the line of p, to be written soon; never faults. The builtin would fetch it for reading where the processor is not known
+ * to have prefetchw; one that does not have it does nothing. */
+HT_INLINE void ht_prefetch_to_write(const void *p)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
 /* Raw system calls: the result, or -errno. errno itself is the program's. */
 HT_INLINE long ht_syscall6(long n, long a, long b, long c, long d, long e, long f)
 {

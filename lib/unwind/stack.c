@@ -2,51 +2,7 @@
  * stack: the verified stack cache. see unwinder.h for the argument; the measured cost of each part is in
  * the comments where it was decided.
  */
-#include "step.h"
-
-typedef uint64_t ht_pair __attribute__((vector_size(16), may_alias));
-typedef uint64_t ht_pair_anywhere __attribute__((vector_size(16), may_alias, aligned(8)));
-
-HT_INLINE uint64_t word_at(uint64_t at)
-{
-	return *(const uint64_t *)at;
-}
-
-HT_INLINE ht_pair words_at(const uint64_t *at, int64_t off)
-{
-	return (ht_pair){word_at(at[0] + (uint64_t)off), word_at(at[1] + (uint64_t)off)};
-}
-
-/* Is any of the n words at at[] + off another than value[]? All can be read, in any order. Pairs in vector registers: three
- * instructions a word and 2.5 loads, where scalar code needs four and three. value is aligned. */
-HT_INLINE bool differ(const uint64_t *at, int64_t off, const uint64_t *value, uint64_t n)
-{
-	ht_pair a = {0, 0}, b = {0, 0};
-	uint64_t k = 0;
-	for (; k + 8 <= n; k += 8) {
-		a |= words_at(at + k, off) ^ *(const ht_pair *)(value + k);
-		b |= words_at(at + k + 2, off) ^ *(const ht_pair *)(value + k + 2);
-		a |= words_at(at + k + 4, off) ^ *(const ht_pair *)(value + k + 4);
-		b |= words_at(at + k + 6, off) ^ *(const ht_pair *)(value + k + 6);
-	}
-	for (; k + 2 <= n; k += 2)
-		a |= words_at(at + k, off) ^ *(const ht_pair *)(value + k);
-	if (k < n && n > 1) /* the last one, with its neighbour once more */
-		a |= words_at(at + n - 2, off) ^ *(const ht_pair_anywhere *)(value + n - 2);
-	else if (k < n)
-		a[0] = word_at(at[0] + (uint64_t)off) ^ value[0];
-	a |= b;
-	return (a[0] | a[1]) != 0;
-}
-
-/* How many of the extra words belong to frames up to i. */
-HT_INLINE uint32_t extras_of(const struct ht_unwinder *u, uint64_t i)
-{
-	uint32_t n = u->extras;
-	while (n && u->stack->extra_frame[n - 1] > i)
-		n--;
-	return n;
-}
+#include "stack.h"
 
 /* Do the words that unwinding frame i and everything outward of it read still hold? batch: all of them lie on the thread's
  * own stack. Otherwise in the order of unwinding, where each word that holds makes the next one's address true. */
@@ -55,7 +11,7 @@ static bool holds(const struct ht_unwinder *u, uint32_t i, bool batch)
 	const struct ht_stack *s = u->stack;
 	uint32_t extras = extras_of(u, i);
 	if (batch)
-		return !differ(s->sp, -8, s->pc, i) && !differ(s->extra_at, 0, s->extra_value, extras);
+		return !ht_stack_differ(s->sp, -8, s->pc, i) && !ht_stack_differ(s->extra_at, 0, s->extra_value, extras);
 	for (uint32_t k = i; k-- > 0;)
 		if (word_at(s->sp[k] - 8) != s->pc[k])
 			return false;
@@ -63,13 +19,6 @@ static bool holds(const struct ht_unwinder *u, uint32_t i, bool batch)
 		if (word_at(s->extra_at[k]) != s->extra_value[k])
 			return false;
 	return true;
-}
-
-HT_INLINE void push_extra(struct ht_unwinder *u, uint64_t at, uint64_t value, uint32_t frame)
-{
-	u->stack->extra_at[u->extras] = at;
-	u->stack->extra_value[u->extras] = value;
-	u->stack->extra_frame[u->extras++] = frame;
 }
 
 /* A frame without information: the frame pointer, on the own stack and where it leads outward. */
@@ -218,6 +167,8 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 	if (HT_UNLIKELY(u->generation != generation)) {
 		u->generation = generation;
 		u->depth = u->extras = 0;
+		for (unsigned w = 0; w < HT_WALKED; w++)
+			s->walked[w].pc = 0;
 	}
 	/* On another stack than the cached one, its addresses say nothing. */
 	uint32_t i = HT_LIKELY(b.own == u->known) ? u->depth : 0, kept = 0, below = UINT32_MAX;
@@ -294,68 +245,6 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 	out->aside = out->in_hook = false;
 	if (HT_UNLIKELY(kept == 0 && end == HT_UNWIND_LIMIT))
 		u->depth = 0; /* a stack cut by a limit would not grow outward again */
-}
-
-/* The way of nearly all captures, in registers: on the thread's own stack, by plain rows that are cached, to a frame of
- * the cached stack that holds. Nothing is changed before the end.
- * Straight after a capture of the same stack: 130 instructions and 3.4 a frame from there; some 80 for a new leaf (callgrind). */
-uint64_t ht_unwind_capture_plain(struct ht_unwinder *u, const struct ht_unwind_state *from)
-{
-	struct ht_stack *s = u->stack;
-	uint64_t pc = from->pc, sp = from->sp, rbp = from->rbp, hi = u->hi, top = (uint64_t)u->depth - 1;
-	const uint64_t *rows = ht_rows.entries, mask = ht_rows.mask;
-	struct ht_fresh *f = s->fresh;
-	if (HT_UNLIKELY(sp - u->lo >= hi - u->lo || !u->known || u->depth < 2 ||
-			u->generation != HT_LOAD_ACQUIRE(&ht_unwind_generation)))
-		return 0;
-	for (;;) {
-		while (s->sp[top] < sp)
-			if (HT_UNLIKELY(--top == 0))
-				return 0;
-		if (s->sp[top] == sp && s->pc[top] == pc && (!(s->need[top] & 1) || s->rbp[top] == rbp))
-			break;
-		uint64_t i = (pc * 0x9e3779b97f4a7c15ull) >> 40 & mask, e = HT_LOAD_RELAXED(&rows[i]);
-		if (HT_UNLIKELY(e >> 16 != pc)) {
-			e = HT_LOAD_RELAXED(&rows[i ^ 1]);
-			if (HT_UNLIKELY(e >> 16 != pc))
-				return 0;
-		}
-		uint32_t row = (uint16_t)e;
-		uint64_t cfa = (HT_ROW_KIND(row) == HT_ROW_RBP ? rbp : sp) + HT_ROW_OFFSET(row);
-		if (HT_UNLIKELY(HT_ROW_KIND(row) >= HT_ROW_ESCAPE || cfa <= sp || cfa > hi || (cfa & 7) ||
-				f == s->fresh + HT_STACK_FRESH))
-			return 0;
-		f->pc = pc;
-		f->sp = sp;
-		f->rbp = rbp;
-		f->row = (uint16_t)row;
-		f++;
-		if (HT_ROW_SLOT(row))
-			rbp = word_at(cfa - 8 * (HT_ROW_SLOT(row) + 1));
-		pc = word_at(cfa - 8);
-		sp = cfa;
-	}
-	uint32_t extras = u->extras ? extras_of(u, top) : 0;
-	/* 64 bits wide: spilled as 32 and loaded as 64, depth waited for the ring's stores before it, 10 to 25 ns */
-	uint64_t kept = top + 1, depth = kept + (uint64_t)(f - s->fresh);
-	if (HT_UNLIKELY(differ(s->sp, -8, s->pc, top) || (extras && differ(s->extra_at, 0, s->extra_value, extras)) ||
-			depth > HT_STACK_FRAMES || extras + (depth - kept) >= HT_STACK_EXTRAS))
-		return 0;
-	u->extras = extras;
-	u->depth = (uint32_t)depth;
-	uint8_t need = s->need[top] & 1;
-	for (uint64_t i = kept; f != s->fresh; i++) {
-		f--;
-		unsigned slot = HT_ROW_SLOT(f->row);
-		if (slot && need) /* see append */
-			push_extra(u, s->sp[i - 1] - 8 * (slot + 1), s->rbp[i - 1], (uint32_t)i);
-		need = (uint8_t)(HT_ROW_KIND(f->row) | (slot ? 0 : need)); /* HT_ROW_RBP is 1 */
-		s->pc[i] = f->pc;
-		s->sp[i] = f->sp;
-		s->rbp[i] = f->rbp;
-		s->need[i] = need;
-	}
-	return depth << 32 | kept;
 }
 
 static bool in_hook(uint64_t pc)

@@ -37,6 +37,8 @@ enum ht_unwind_end {
 #define HT_STACK_EXTRAS (1u << 15)
 #define HT_ASIDE_FRAMES (1u << 12)
 #define HT_PROBED 64
+#define HT_WALKED 128	    /* walks remembered per thread */
+#define HT_WALKED_FRAMES 14 /* of so many frames at most */
 
 /* The state in which a frame runs again after the call in it returns. A frame interrupted by a signal has
  * pc + 1, so that pc - 1 is inside the instruction in both cases. */
@@ -53,6 +55,13 @@ struct ht_extra { /* a word besides the return addresses that unwinding read */
 	uint32_t frame;
 };
 
+struct ht_walked { /* from (pc, sp) outward to the frame that was cached[base]: it read value[i] at at[i] - 8, and these are its frames */
+	uint64_t pc, sp;
+	uint32_t base, count;
+	uint64_t value[HT_WALKED_FRAMES] __attribute__((aligned(16)));
+	uint64_t at[HT_WALKED_FRAMES];
+};
+
 struct ht_stack {
 	/* the cached stack, outermost first: [0, depth). Invariant while valid: for 0 < i < depth,
 	 * *(sp[i-1] - 8) held pc[i-1] when frame i was unwound, and every extra_at[] word its extra_value. */
@@ -64,6 +73,7 @@ struct ht_stack {
 	uint64_t extra_value[HT_STACK_EXTRAS] __attribute__((aligned(16)));
 	uint64_t extra_at[HT_STACK_EXTRAS];
 	uint32_t extra_frame[HT_STACK_EXTRAS];
+	struct ht_walked walked[HT_WALKED] __attribute__((aligned(64))); /* stack_plain.c; valid for the unwinder's generation */
 	struct ht_fresh fresh[HT_STACK_FRESH];
 	struct ht_extra fresh_extras[64];
 	/* results of asides, leaf first: pc, and sp for the deltas; [1] for handlers that interrupt [0] */
@@ -85,6 +95,7 @@ struct ht_unwinder { /* one per thread; zero is a valid beginning */
 	uint32_t generation;
 	uint8_t end;	      /* of the cached stack's root */
 	bool known;	      /* the cached stack lies on [lo, hi) */
+	uint32_t walked_tries, walked_hits, walked_rest;
 	uint64_t lo, hi;      /* the thread's own stack; 0 = unknown */
 	uint64_t guesses;     /* frames found by the frame pointer, in all */
 	uint64_t probed[HT_PROBED];

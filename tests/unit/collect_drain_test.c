@@ -421,6 +421,24 @@ static void test_handler_slot(void **state)
 	teardown(f);
 }
 
+/* The thread finds its ring full, or half full, and moves to the one that it was offered. */
+static void starve(struct producer *p)
+{
+	p->slot->starving = p->f->host->seg->starving = 1;
+	ht_host_offer(&p->f->c, p->f->host);
+}
+
+static void move(struct producer *p)
+{
+	uint64_t offer = p->slot->offer;
+	assert_true(offer != 0);
+	producer_put(p, (uint64_t[]){HT_REC_LINK | 8ull << 32}, 1);
+	p->base = (uint8_t *)p->f->host->seg + (offer & ~63ull);
+	p->mask = (1ull << (offer & 63)) - 1;
+	p->start = p->slot->head;
+	p->slot->offer = 0;
+}
+
 static void test_growing(void **state)
 {
 	(void)state;
@@ -430,15 +448,11 @@ static void test_growing(void **state)
 	for (unsigned ring = 0; ring < 3; ring++) {
 		for (uint64_t half = p.mask / 2 / 24 + 10; half--; n++)
 			put_malloc(&p, 10 + n / 1000, A + 16 * n, n);
+		p.slot->starving = f->host->seg->starving = 1;
 		ht_drain_round(&f->c);
 		if (ring == 2)
 			break;
-		uint64_t offer = p.slot->offer;
-		assert_true(offer != 0);
-		producer_put(&p, (uint64_t[]){HT_REC_LINK | 8ull << 32}, 1);
-		p.base = (uint8_t *)f->host->seg + (offer & ~63ull);
-		p.mask = (1ull << (offer & 63)) - 1;
-		p.slot->offer = 0;
+		move(&p);
 		put_malloc(&p, 20 + n / 1000, A + 16 * n, n);
 		n++;
 	}
@@ -446,6 +460,41 @@ static void test_growing(void **state)
 	fixture_close(f);
 	assert_int_equal(count_of(f, HT_OP_MALLOC), n);
 	assert_int_equal(event_of(f, HT_OP_MALLOC, n - 1)->address, A + 16 * (n - 1));
+	teardown(f);
+}
+
+/* Nobody drains: ring after ring, until the rest of the memory is for others. Then all of it, in order. */
+static void test_chain(void **state)
+{
+	(void)state;
+	struct fixture *f = setup();
+	struct producer p = producer_new(f, me(), me()), q = producer_new(f, me(), me() + 1);
+	unsigned n = 0, rings = 1;
+	put_malloc(&p, 10, A, 1);
+	ht_drain_round(&f->c);
+	for (n = 1;; rings++) {
+		for (uint64_t full = p.mask / 24 - 2; full--; n++)
+			put_malloc(&p, 10 + n / 1000, A + 16 * (uint64_t)n, 1);
+		starve(&p);
+		if (!p.slot->offer)
+			break;
+		move(&p);
+	}
+	assert_true(f->host->hungry);
+	assert_in_range(rings, 4, 3 + HT_CHAIN); /* as the fixture has 16 MiB: one of the largest more than growing gives */
+	assert_true(f->host->map_bytes - f->host->used >= f->host->map_bytes / 8);
+	put_malloc(&q, 5, B, 2); /* the other thread's ring grows still */
+	starve(&q);
+	ht_drain_round(&f->c);
+	assert_true(q.slot->offer != 0);
+	assert_false(f->host->hungry);
+	assert_int_equal(p.slot->tail, p.slot->head);
+	starve(&p); /* rings that were drained are given again */
+	assert_true(p.slot->offer != 0);
+	fixture_close(f);
+	assert_int_equal(count_of(f, HT_OP_MALLOC), n + 1);
+	for (unsigned i = 1; i < n; i += 997)
+		assert_int_equal(event_of(f, HT_OP_MALLOC, i + 1)->address, A + 16 * (uint64_t)i);
 	teardown(f);
 }
 
@@ -535,6 +584,7 @@ int main(void)
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_handler_slot),
 		cmocka_unit_test(test_growing),
+		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_damaged_lane),
 		cmocka_unit_test(test_hostile_lanes),
 		cmocka_unit_test(test_memory_cap),

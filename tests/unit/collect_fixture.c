@@ -92,7 +92,8 @@ void producer_put(struct producer *p, const uint64_t *words, size_t n)
 		*(uint64_t *)(p->base + (pos & p->mask)) = HT_REC_PAD | to_end << 32;
 		pos += to_end;
 	}
-	assert_true(pos + 8 * n - p->slot->tail <= p->mask + 1);
+	uint64_t from = p->start > p->slot->tail ? p->start : p->slot->tail;
+	assert_true(pos + 8 * n - from <= p->mask + 1);
 	memcpy(p->base + (pos & p->mask), words, 8 * n);
 	if (ht_record_counts(words[0] & 0xff))
 		p->slot->counted++;

@@ -22,7 +22,7 @@ struct producer {
 	struct fixture *f;
 	struct ht_slot *slot;
 	uint8_t *base;
-	uint64_t mask;
+	uint64_t mask, start; /* start: position at which this ring began */
 };
 
 void fixture_open(struct fixture *f);

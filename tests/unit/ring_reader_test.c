@@ -84,6 +84,55 @@ static void test_fields(void **state)
 	free(f);
 }
 
+/* The short forms stand for the same as the long ones. */
+static void test_short_forms(void **state)
+{
+	(void)state;
+	struct fixture *f = new_fixture(0);
+	struct ht_record r[8];
+	unsigned n;
+	uint64_t base = 0x5fffffff0ull, top = 0x7ffffffffff8ull; /* the low half of the stamps goes over */
+	put(f, (uint64_t[]){word0(HT_REC_MALLOC, HT_REC_STAMP, 0, 0, 1), base, 0x7000}, 3);
+	put(f, (uint64_t[]){ht_short_word(HT_REC_CALLOC, 2, 511, 0x7010), (uint32_t)(base + 32) | 0xfffffffeull << 32, 11, 12}, 4);
+	put(f, (uint64_t[]){ht_short_word(HT_SHORT_DEATH, 0, 0, top)}, 1);
+	put(f, (uint64_t[]){ht_short_word(HT_SHORT_DEATH + 4 + HT_SHORT_STACK, 15, 3, 0x20), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16);
+	put(f, (uint64_t[]){ht_short_word(HT_SHORT_DEATH + 8 + HT_SHORT_STAMP, 0, 0, 0x30), (uint32_t)(base + HT_SHORT_GAP + 31)}, 2);
+	put(f, (uint64_t[]){ht_short_word(HT_SHORT_DEATH + HT_SHORT_STAMP + HT_SHORT_STACK, 1, 2, 0x40), (uint32_t)(base + HT_SHORT_GAP), 77}, 3);
+	put(f, (uint64_t[]){ht_short_word(HT_REC_NEW, 0, 7, 0x50), (uint32_t)(base + HT_SHORT_GAP + 40) | 24ull << 32}, 2);
+	assert_true(ht_ring_head(&f->reader, &f->slot, 0));
+	struct ht_ring_reader one = f->reader;
+	assert_int_equal(n = ht_ring_read_plain(&f->reader, r, 8), 7);
+	static const struct { uint8_t op, flags; uint16_t frames, kept; uint64_t later, address, size; } want[7] = {
+		{HT_REC_MALLOC, HT_REC_STAMP, 0, 0, 0, 0x7000, 1},
+		{HT_REC_CALLOC, HT_REC_STAMP | HT_REC_STACK, 2, 511, 32, 0x7010, 0xfffffffe},
+		{HT_REC_FREE, 0, 0, 0, 32, 0x7ffffffffff8, 0},
+		{HT_REC_DELETE, HT_REC_STACK, 15, 3, 32, 0x20, 0},
+		{HT_REC_REALLOC_FREE, HT_REC_STAMP, 0, 0, HT_SHORT_GAP + 31, 0x30, 0},
+		{HT_REC_FREE, HT_REC_STAMP | HT_REC_STACK, 1, 2, HT_SHORT_GAP + 31, 0x40, 0}, /* a stamp never goes back */
+		{HT_REC_NEW, HT_REC_STAMP | HT_REC_STACK, 0, 7, HT_SHORT_GAP + 40, 0x50, 24},
+	};
+	for (unsigned i = 0; i < n; i++) {
+		struct ht_record alone;
+		assert_int_equal(ht_ring_read(&one, &alone), HT_READ_RECORD);
+		assert_int_equal(alone.end, r[i].end);
+		assert_int_equal(alone.ticks, r[i].ticks);
+		assert_int_equal(alone.address, r[i].address);
+		assert_ptr_equal(alone.words, r[i].words);
+		assert_int_equal(r[i].op, want[i].op);
+		assert_int_equal(r[i].flags, want[i].flags);
+		assert_int_equal(r[i].frames, want[i].frames);
+		assert_int_equal(r[i].count, want[i].frames);
+		assert_int_equal(r[i].kept, want[i].kept);
+		assert_int_equal(r[i].ticks, base + want[i].later);
+		assert_int_equal(r[i].address, want[i].address);
+		assert_int_equal(r[i].size, want[i].size);
+		assert_int_equal(r[i].extra | r[i].extra2, 0);
+	}
+	assert_int_equal(r[3].words[14], 15);
+	assert_int_equal(r[5].words[0], 77);
+	free(f);
+}
+
 static void test_wide_and_module_counts(void **state)
 {
 	(void)state;
@@ -163,6 +212,10 @@ static void test_nonsense(void **state)
 	expect_damaged(word0(HT_REC_FREE, 0, 0, 0, 0));	    /* its address is not there */
 	expect_damaged(word0(HT_REC_FREE, HT_REC_STACK | HT_REC_WIDE, 65535, 0, 0));
 	expect_damaged(word0(HT_REC_MODULE, 0, 65535, 0, 0));
+	expect_damaged(ht_short_word(HT_REC_ALIGNED, 0, 0, 16)); /* has none */
+	expect_damaged(ht_short_word(HT_SHORT_DEATH + 12, 0, 0, 16));
+	expect_damaged(ht_short_word(HT_REC_MALLOC, 0, 0, 16)); /* its second word is not there */
+	expect_damaged(ht_short_word(HT_SHORT_DEATH + HT_SHORT_STACK, 1, 0, 16));
 }
 
 /* Random bytes in every place: only the verdict may differ, never a byte outside be touched (ASan). */
@@ -174,7 +227,7 @@ static void test_random_bytes(void **state)
 	for (unsigned round = 0; round < 300; round++) {
 		for (size_t i = 0; i < HT_RING_MIN / 8; i++) {
 			uint64_t v = (uint64_t)random() << 33 ^ (uint64_t)random();
-			f->ring[i] = i % 3 ? v : (v & 0xffffff00001fff27ull) | (uint64_t)(random() % 4) << 16;
+			f->ring[i] = i % 3 ? v : i % 2 ? (v & 0xfffffffffffffbdfull) | HT_REC_SHORT : (v & 0xffffff00001fff27ull) | (uint64_t)(random() % 4) << 16;
 		}
 		f->slot.head = f->slot.tail = 0;
 		ht_ring_reader_init(&f->reader, f->ring, HT_RING_MIN, 0);
@@ -304,7 +357,7 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fields), cmocka_unit_test(test_plain),	      cmocka_unit_test(test_wide_and_module_counts),
+		cmocka_unit_test(test_fields), cmocka_unit_test(test_plain), cmocka_unit_test(test_short_forms),	      cmocka_unit_test(test_wide_and_module_counts),
 		cmocka_unit_test(test_many_turns),    cmocka_unit_test(test_head_is_checked),
 		cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_random_bytes),
 		cmocka_unit_test(test_link),	      cmocka_unit_test(test_several),

@@ -88,7 +88,7 @@ static void test_full_ring_drops_without_a_collector(void **state)
 	assert_non_null(ht_ring_reserve(&w, 24, false));
 }
 
-static void test_moves_to_the_bigger_ring(void **state)
+static void test_moves_to_another_ring(void **state)
 {
 	(void)state;
 	HT_STORE_RELAXED(&slot->tail, w.head);
@@ -102,7 +102,23 @@ static void test_moves_to_the_bigger_ring(void **state)
 	assert_int_equal(w.mask, (1 << 17) - 1);
 	const uint64_t *link = (const uint64_t *)(old + ((w.start - 8) & (HT_RING_MIN - 1)));
 	assert_int_equal(link[0] & 0xff, HT_REC_LINK);
-	assert_true(w.start > begin);
+	assert_in_range(w.start - begin, HT_RING_MIN / 2, HT_RING_MIN / 2 + 64); /* when the smaller one was half full */
+	assert_int_equal(slot->offer, 0);
+	assert_int_equal(slot->starving & seg->starving, 1);
+
+	/* one of its own size is taken when it is full */
+	offset += 1 << 17;
+	begin = w.start;
+	HT_STORE_RELAXED(&slot->offer, offset | 17);
+	for (int i = 0; i < 10000 && w.base != (uint8_t *)seg + offset; i++)
+		assert_true(write_one(2));
+	assert_ptr_equal(w.base, (uint8_t *)seg + offset);
+	assert_in_range(w.start - begin, (1 << 17) - 64, 1 << 17);
+	HT_STORE_RELAXED(&slot->tail, w.start); /* and a smaller one never */
+	HT_STORE_RELAXED(&slot->offer, slot->ring_offset | 16);
+	while (write_one(3))
+		;
+	assert_ptr_equal(w.base, (uint8_t *)seg + offset);
 	assert_int_equal(slot->offer, 0);
 }
 
@@ -217,7 +233,7 @@ static void test_claims_wait_within_bounds(void **state)
 static int begin(void **state)
 {
 	(void)state;
-	size_t size = 4096 + HT_RING_MIN + (1 << 17);
+	size_t size = 4096 + HT_RING_MIN + 2 * (1 << 17);
 	seg = aligned_alloc(4096, size);
 	memset(seg, 0, size);
 	*seg = (struct ht_segment){.magic = HT_SEG_MAGIC, .map_bytes = size, .slot_count = 1, .slots_offset = 2048};
@@ -240,7 +256,7 @@ int main(void)
 		cmocka_unit_test(test_abandoned_record_was_never_there),
 		cmocka_unit_test(test_full_ring_drops_without_a_collector),
 		cmocka_unit_test(test_an_offer_that_makes_no_sense),
-		cmocka_unit_test(test_moves_to_the_bigger_ring),
+		cmocka_unit_test(test_moves_to_another_ring),
 		cmocka_unit_test(test_full_ring_waits_for_a_starved_collector),
 		cmocka_unit_test(test_full_ring_does_not_wait_for_the_dead),
 		cmocka_unit_test(test_claims_wait_within_bounds),

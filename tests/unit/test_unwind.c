@@ -20,7 +20,7 @@
 
 static struct ht_unwinder u;
 static uint64_t rng = 88172645463325252ull;
-static unsigned long captures, plainly, kept_some, against_libgcc;
+static unsigned long captures, plainly, remembered, kept_some, against_libgcc;
 
 static uint64_t next(void)
 {
@@ -56,7 +56,9 @@ __attribute__((noinline)) static void probe(void)
 	const uint64_t *frame = __builtin_frame_address(0);
 	struct ht_unwind_state from = {frame[1], (uint64_t)(frame + 2), frame[0]};
 	struct ht_capture c;
+	uint32_t hits = u.walked_hits;
 	uint64_t plain = ht_unwind_capture_plain(&u, &from);
+	remembered += u.walked_hits == hits + 1;
 	if (plain)
 		c = (struct ht_capture){.kept = (uint32_t)plain, .depth = (uint32_t)(plain >> 32)};
 	else
@@ -169,6 +171,52 @@ static int wander(int depth)
 	return r;
 }
 
+/* Paths of one tree, again and again: three frames of five are new each time, and were met before. No two paths end at the same place on
+ * the stack: a walk is remembered by its inner end alone. */
+static int branch(unsigned path, unsigned depth);
+
+#define STEP(depth, turn, bytes)                                                                 \
+	__attribute__((noinline)) static int step_##depth##turn(unsigned path)                    \
+	{                                                                                         \
+		volatile char room[bytes];                                                        \
+		room[path % (bytes)] = 1;                                                         \
+		return branch(path / 3, depth) + room[path % (bytes)];                            \
+	}
+STEP(2, 0, 16)
+STEP(2, 1, 160)
+STEP(2, 2, 320)
+STEP(1, 0, 16)
+STEP(1, 1, 48)
+STEP(1, 2, 80)
+STEP(0, 0, 16)
+STEP(0, 1, 32)
+STEP(0, 2, 496)
+
+__attribute__((noinline)) static int branch(unsigned path, unsigned depth)
+{
+	static int (*const steps[3][3])(unsigned) = {
+		{step_00, step_01, step_02}, {step_10, step_11, step_12}, {step_20, step_21, step_22}};
+	if (depth)
+		return steps[depth - 1][path % 3](path) + 1;
+	probe();
+	return 1;
+}
+
+/* With frame pointers, frames depend on rbp, and no walk is remembered. */
+static void test_walks_come_again(void **state)
+{
+	(void)state;
+	unsigned long before = captures;
+	remembered = 0;
+	for (unsigned round = 0; round < 300; round++)
+		for (unsigned path = 0; path < 27; path++)
+			branch(path * 7 % 27, 3);
+	printf("%lu captures, %lu by a remembered walk\n", captures - before, remembered);
+#ifdef HT_NO_FRAME_POINTERS
+	assert_true(remembered > (captures - before) / 2);
+#endif
+}
+
 static void test_random_programs(void **state)
 {
 	(void)state;
@@ -223,6 +271,7 @@ static int begin(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_walks_come_again),
 		cmocka_unit_test(test_random_programs),
 		cmocka_unit_test(test_coroutines),
 	};
