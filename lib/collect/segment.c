@@ -176,8 +176,7 @@ static void offer(struct ht_host *h, struct ht_lane *l)
 	}
 	l->chain[l->chained].offset = offset;
 	l->chain[l->chained++].class = (uint8_t)class;
-	/* when it has its memory; pairs with take_offer in the target */
-	HT_STORE_RELEASE(&l->slot->offer, offset | (uint64_t)__builtin_ctzll(ht_ring_class_bytes(class)));
+	ht_ring_offer(l->slot, offset, ht_ring_class_bytes(class));
 }
 
 void ht_host_offer(struct ht_collector *c, struct ht_host *h)

@@ -102,14 +102,13 @@ HT_INLINE uint64_t read_short(uint64_t w, const uint64_t *p, uint64_t most, uint
 {
 	const struct short_form *f = &short_forms[w & 31];
 	unsigned frames = (unsigned)(w >> 7) & f->frames;
-	uint64_t length = f->words + frames, second = 0;
+	uint64_t length = f->words + frames;
 	if (HT_UNLIKELY(!f->words || length > most))
 		return 0;
-	if (f->flags & HT_REC_STAMP) {
-		second = HT_LOAD_RELAXED(p + 1);
-		int32_t later = (int32_t)((uint32_t)second - (uint32_t)*ticks);
-		*ticks += later > 0 ? (uint32_t)later : 0;
-	}
+	/* No branch on whether it is stamped: births and deaths take turns as they like. */
+	uint64_t stamped = -(uint64_t)(f->words - 1), second = HT_LOAD_RELAXED(&p[f->words - 1]) & stamped;
+	int32_t later = (int32_t)(((uint32_t)second - (uint32_t)*ticks) & (uint32_t)stamped);
+	*ticks += later > 0 ? (uint32_t)later : 0;
 	out->op = f->op;
 	out->flags = f->flags;
 	out->frames = out->count = (uint16_t)frames;
@@ -198,55 +197,50 @@ enum ht_read ht_ring_read_some(struct ht_ring_reader *reader, struct ht_record *
 #define PLAIN_OPS (1u << HT_REC_MALLOC | 1u << HT_REC_CALLOC | 1u << HT_REC_NEW | 1u << HT_REC_REALLOC | 1u << HT_REC_FREE | \
 		   1u << HT_REC_DELETE | 1u << HT_REC_REALLOC_FREE)
 
+/* A plain one in the long form: as read_short. 0: it is none. */
+static __attribute__((noinline)) uint64_t read_long(uint64_t w, const uint64_t *p, uint64_t most, uint64_t *ticks, struct ht_record *r)
+{
+	unsigned op = w & 0xff, flags = w >> 8 & 0xff;
+	if (op >= 32 || !(PLAIN_OPS >> op & 1) || flags & ~(unsigned)(HT_REC_STACK | HT_REC_STAMP))
+		return 0;
+	unsigned stamp = flags / HT_REC_STAMP, frames = flags & HT_REC_STACK ? w >> 16 & 0xffff : 0;
+	uint64_t length = 2 + stamp + frames;
+	if (length > most || length > HT_RECORD_MAX / 8)
+		return 0;
+	const uint64_t *q = p + 1;
+	if (stamp) {
+		uint64_t said = HT_LOAD_RELAXED(q++);
+		*ticks = said > *ticks ? said : *ticks;
+	}
+	r->op = (uint8_t)op;
+	r->flags = (uint8_t)flags;
+	r->frames = r->count = (uint16_t)frames;
+	r->kept = (uint16_t)(w >> 32);
+	r->address = HT_LOAD_RELAXED(&q[0]);
+	r->words = q + 1;
+	r->ticks = *ticks;
+	r->size = w >> 48;
+	r->extra = r->extra2 = 0;
+	return length;
+}
+
 unsigned ht_ring_read_plain(struct ht_ring_reader *reader, struct ht_record *out, unsigned most)
 {
-	const uint64_t *p = (const uint64_t *)(reader->base + (reader->at & reader->mask)), *q;
+	const uint64_t *p = (const uint64_t *)(reader->base + (reader->at & reader->mask));
 	uint64_t at = reader->at, ticks = reader->ticks, left = at == reader->head ? 0 : room(reader, at) / 8; /* nothing wraps in it */
-	unsigned n = 0;
-	while (n < most && left) {
+	struct ht_record *r = out, *end = out + most;
+	for (uint64_t length = 1; r < end && left && length;) {
 		uint64_t w = HT_LOAD_RELAXED(p); /* once: what is checked is what is used */
-		if (HT_LIKELY(w & HT_REC_SHORT)) {
-			struct ht_record *r = &out[n];
-			uint64_t length = read_short(w, p, left, &ticks, r);
-			if (HT_UNLIKELY(!length))
-				break;
-			at += 8 * length;
-			r->end = at;
-			p += length;
-			left -= length;
-			n++;
-			continue;
-		}
-		unsigned op = w & 0xff, flags = w >> 8 & 0xff;
-		if (op >= 32 || !(PLAIN_OPS >> op & 1) || flags & ~(unsigned)(HT_REC_STACK | HT_REC_STAMP))
-			break;
-		unsigned stamp = flags / HT_REC_STAMP, frames = flags & HT_REC_STACK ? w >> 16 & 0xffff : 0;
-		uint64_t length = 2 + stamp + frames;
-		if (HT_UNLIKELY(length > left || length > HT_RECORD_MAX / 8))
-			break;
-		q = p + 1;
-		if (stamp) {
-			uint64_t said = HT_LOAD_RELAXED(q++);
-			ticks = said > ticks ? said : ticks;
-		}
-		struct ht_record *r = &out[n++];
-		r->op = (uint8_t)op;
-		r->flags = (uint8_t)flags;
-		r->frames = r->count = (uint16_t)frames;
-		r->kept = (uint16_t)(w >> 32);
-		r->address = HT_LOAD_RELAXED(&q[0]);
-		r->words = q + 1;
-		r->ticks = ticks;
-		r->size = w >> 48;
-		r->extra = r->extra2 = 0;
-		at += 8 * length;
-		r->end = at;
+		length = HT_LIKELY(w & HT_REC_SHORT) ? read_short(w, p, left, &ticks, r) : read_long(w, p, left, &ticks, r);
 		p += length;
 		left -= length;
+		at += 8 * length;
+		r->end = at;
+		r += length != 0;
 	}
 	reader->at = at;
 	reader->ticks = ticks;
-	return n;
+	return (unsigned)(r - out);
 }
 
 enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out)
@@ -255,11 +249,22 @@ enum ht_read ht_ring_read(struct ht_ring_reader *r, struct ht_record *out)
 	return ht_ring_read_some(r, out, 1, &count);
 }
 
+static void wake(struct ht_slot *slot)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* what there is before the look at waiting; pairs with wait_for_room */
+	if (HT_UNLIKELY(HT_LOAD_RELAXED(&slot->waiting)))
+		HT_SYSCALL3(SYS_futex, &slot->tail, FUTEX_WAKE, INT_MAX);
+}
+
 void ht_ring_release(struct ht_ring_reader *r, struct ht_slot *slot, uint64_t pos)
 {
 	r->tail = pos;
 	HT_STORE_RELEASE(&slot->tail, pos); /* pairs with the acquire in the writer's fill() */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* tail before the look at waiting; pairs with wait_for_room */
-	if (HT_UNLIKELY(HT_LOAD_RELAXED(&slot->waiting)))
-		HT_SYSCALL3(SYS_futex, &slot->tail, FUTEX_WAKE, INT_MAX);
+	wake(slot);
+}
+
+void ht_ring_offer(struct ht_slot *slot, uint64_t offset, uint64_t size)
+{
+	HT_STORE_RELEASE(&slot->offer, offset | (uint64_t)__builtin_ctzll(size)); /* pairs with the acquire in take_offer */
+	wake(slot);
 }

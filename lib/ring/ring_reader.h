@@ -63,4 +63,7 @@ unsigned ht_ring_read_plain(struct ht_ring_reader *r, struct ht_record *out, uns
 /* Stores slot->tail and wakes the thread if it waits for room. */
 void ht_ring_release(struct ht_ring_reader *r, struct ht_slot *slot, uint64_t pos);
 
+/* Offers another ring, which has its memory, and wakes the thread likewise. */
+void ht_ring_offer(struct ht_slot *slot, uint64_t offset, uint64_t size);
+
 #endif

@@ -121,7 +121,14 @@ static uint64_t fill(const struct ht_ring_writer *w)
 	return tail > w->head ? 0 : w->head - tail;
 }
 
-/* Sleeps until the collector has taken something out, within the bounds. False: drop. */
+static void starve(struct ht_ring_writer *w)
+{
+	HT_STORE_RELAXED(&w->slot->starving, 1);
+	HT_STORE_RELEASE(&w->seg->starving, 1); /* pairs with the collector's acquire: it finds the slot's */
+	ht_ring_wake(w->seg);
+}
+
+/* Sleeps until the collector has taken something out, or offers another ring, within the bounds. False: drop. */
 static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 {
 	uint64_t size = w->mask + 1, begin = now_ns(), now = begin, sign = begin;
@@ -140,7 +147,7 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* waiting before the last look; pairs with the collector's */
 		room = fill(w) + need <= size || HT_LOAD_RELAXED(&w->slot->offer);
 		if (!room) {
-			ht_ring_wake(w->seg);
+			starve(w); /* again: there may have been no ring to offer */
 			HT_SYSCALL4(SYS_futex, word, FUTEX_WAIT, seen, &slice);
 			room = fill(w) + need <= size || HT_LOAD_RELAXED(&w->slot->offer);
 		}
@@ -193,9 +200,7 @@ uint64_t *ht_ring_reserve_slow(struct ht_ring_writer *w, uint64_t bytes, bool ma
 			return NULL;
 		uint64_t used = fill(w);
 		if (used >= size / 2) {
-			HT_STORE_RELAXED(&w->slot->starving, 1);
-			HT_STORE_RELEASE(&w->seg->starving, 1); /* pairs with the collector's acquire: it finds the slot's */
-			ht_ring_wake(w->seg);
+			starve(w);
 			if (take_offer(w, used + need > size))
 				continue;
 		}
