@@ -71,20 +71,21 @@ static void put_block(struct columns *k, const struct ht_survivor *b, uint64_t s
 static uint32_t put_blocks(const struct ht_encoder *c, struct columns *k)
 {
 	const struct ht_survivors *s = &c->survivors;
-	uint64_t *address = ht_xcalloc(HT_ADDRESS_SLOTS, sizeof(*address));
+	uint64_t *address = ht_xcalloc(HT_ADDRESS_SLOTS, sizeof(*address)), live[HT_WINDOW / 64];
+	struct ht_survivor *blocks = ht_xmalloc(HT_WINDOW * sizeof(*blocks));
 	uint32_t count = 0;
 	k->previous[HT_COL_CP_SEQ] = s->base;
-	for (size_t i = 0; i < s->chunk_count; i++) {
-		const struct ht_survivor_chunk *chunk = s->chunks[i];
-		for (uint32_t n = 0; chunk && n < chunk->count; n++) {
-			const struct ht_survivor *b = &chunk->items[n];
-			if (chunk->dead[b->low / 64] >> b->low % 64 & 1 ||
-			    ht_encoder_image_ended(c, c->threads[b->thread].image))
+	for (size_t w = 0; w < s->windows; w++) {
+		if (!ht_survivors_unpack(s, w, blocks, live))
+			continue;
+		for (unsigned i = 0; i < HT_WINDOW; i++) {
+			if (!(live[i / 64] >> i % 64 & 1) || ht_encoder_image_ended(c, c->threads[blocks[i].thread].image))
 				continue;
-			put_block(k, b, s->base + i * HT_WINDOW + b->low, address);
+			put_block(k, &blocks[i], s->base + w * HT_WINDOW + i, address);
 			count++;
 		}
 	}
+	free(blocks);
 	free(address);
 	return count;
 }

@@ -8,6 +8,7 @@
  * counted before (a value ends in a byte below 128), so that these loops need not look for its end.
  */
 #include "trace_decode.h"
+#include "trace_values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,87 +42,19 @@ struct decoder {
 };
 enum class { CLASS_BIRTH = 1, CLASS_RARE = 2, CLASS_STAMPED = 4, CLASS_DEATH = 8 };
 
-/* --- values ----------------------------------------------------------------------------------- */
-
-static __attribute__((noinline)) uint64_t long_value(const uint8_t **at, bool *bad)
-{
-	uint64_t v = 0;
-	unsigned shift = 0;
-	for (;; shift += 7) {
-		uint8_t byte = *(*at)++;
-		if (shift < 64)
-			v |= (uint64_t)(byte & 127) << shift;
-		if (shift > 63 || (shift == 63 && byte > 1))
-			*bad = true;
-		if (byte < 128)
-			return v;
-	}
-}
-
-/* One that is known to be there. */
-static inline uint64_t value(const uint8_t **at, bool *bad)
-{
-	const uint8_t *p = *at;
-	if (p[0] < 128) {
-		*at = p + 1;
-		return p[0];
-	}
-	if (p[1] < 128) {
-		*at = p + 2;
-		return (p[0] & 127u) | (unsigned)p[1] << 7;
-	}
-	return long_value(at, bad);
-}
-
-/* The processor's own instruction is not to be had without asking for it. */
-static inline size_t ones(uint64_t w)
-{
-	w -= w >> 1 & 0x5555555555555555u;
-	w = (w & 0x3333333333333333u) + (w >> 2 & 0x3333333333333333u);
-	return ((w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56;
-}
-
-/* How many bits f keeps, of n bytes, eight at a time. */
-static inline size_t count_bits(const uint8_t *at, size_t n, uint64_t (*f)(uint64_t word))
-{
-	size_t total = 0;
-	uint64_t w;
-	for (; n >= 8; at += 8, n -= 8) {
-		memcpy(&w, at, 8);
-		total += ones(f(w));
-	}
-	w = 0;
-	for (size_t i = 0; i < n; i++)
-		w |= (uint64_t)at[i] << 8 * i;
-	return total + ones(f(w));
-}
-static uint64_t high_bits(uint64_t w)
-{
-	return w & 0x8080808080808080u;
-}
-static uint64_t threes(uint64_t w) /* pairs of bits that are 3 */
-{
-	return w & w >> 1 & 0x5555555555555555u;
-}
-
-static size_t values_in(const struct ht_cursor *c)
-{
-	return ht_cursor_left(c) - count_bits(c->at, ht_cursor_left(c), high_bits);
-}
+/* --- before the events ------------------------------------------------------------------------ */
 
 /* Does the column hold so many values, and nothing else? */
 static bool holds(const struct decoder *k, unsigned column, size_t n)
 {
 	const struct ht_cursor *c = &k->c.at[column];
-	return values_in(c) == n && (c->at == c->end || c->end[-1] < 128);
+	return ht_values_in(c) == n && (c->at == c->end || c->end[-1] < 128);
 }
 
 static int wrong_count(unsigned column, size_t events, struct ht_diag *d)
 {
 	return ht_fail(d, HT_ERR_DAMAGED, "column %u does not hold the values of %zu events", column, events);
 }
-
-/* --- before the events ------------------------------------------------------------------------ */
 
 static bool all_encodings_known(const struct ht_columns *c)
 {
@@ -227,7 +160,7 @@ static int check_columns(struct decoder *k, struct ht_diag *d)
 		unsigned column;
 		size_t values;
 	} wanted[] = {
-		{HT_COL_EV_FAR_TIME, count_bits(steps->at, bytes, threes)},
+		{HT_COL_EV_FAR_TIME, ht_threes_in(steps->at, bytes)},
 		{HT_COL_EV_BIRTH_STACK, k->birth_count},
 		{HT_COL_EV_OTHER_STACK, k->other_count},
 		{HT_COL_EV_SIZE, k->birth_count},
@@ -253,7 +186,7 @@ static void decode_times(struct decoder *k, struct local_thread *t, size_t i, si
 		if (stamped) {
 			uint64_t step = steps[n / 4] >> n % 4 * 2 & 3;
 			if (__builtin_expect(step == 3, 0))
-				step = (uint64_t)ht_unzigzag(value(far, &k->bad));
+				step = (uint64_t)ht_unzigzag(ht_value(far, &k->bad));
 			stamp += step;
 			now = stamp;
 			most = now > most ? now : most;
@@ -285,12 +218,12 @@ static void decode_births(struct decoder *k, struct local_thread *t, size_t end)
 	bool bad = false, over = false;
 	for (; b < k->birth_count && k->birth[b] < end; b++) {
 		size_t i = k->birth[b];
-		uint64_t size = value(&sizes, &bad), address = 0;
-		stack += (uint64_t)ht_unzigzag(value(&stacks, &bad));
+		uint64_t size = ht_value(&sizes, &bad), address = 0;
+		stack += (uint64_t)ht_unzigzag(ht_value(&stacks, &bad));
 		over |= stack >= limit;
 		if (k->addresses) {
 			uint64_t *slot = &k->address[ht_address_slot(size, t->local)];
-			uint64_t step = value(&addresses, &bad);
+			uint64_t step = ht_value(&addresses, &bad);
 			if (__builtin_expect(step != 0, 1))
 				step = (uint64_t)ht_unzigzag(step - 1) << k->address_shift;
 			else
@@ -321,10 +254,10 @@ static void decode_others(struct decoder *k, struct local_thread *t, size_t end)
 	for (; o < k->other_count && k->other[o] < end; o++) {
 		size_t i = k->other[o];
 		uint64_t seq = 0;
-		stack += (uint64_t)ht_unzigzag(value(&stacks, &bad));
+		stack += (uint64_t)ht_unzigzag(ht_value(&stacks, &bad));
 		over |= stack >= limit;
 		if (__builtin_expect(k->class[out->op[i]] & CLASS_DEATH, 1)) {
-			uint64_t u = value(&freed, &bad), from = u & 1 ? before : last;
+			uint64_t u = ht_value(&freed, &bad), from = u & 1 ? before : last;
 			seq = from + 1 + (uint64_t)ht_unzigzag(u >> 1);
 			bad |= seq >= k->first_seq + (i - o);
 			before = u & 1 ? last : before;

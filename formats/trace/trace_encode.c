@@ -232,7 +232,6 @@ static inline void note_birth(struct ht_encoder *c, struct ht_encoder_thread *t,
 	s->stack = stack;
 	s->thread = e->thread;
 	s->order = order;
-	s->low = (uint16_t)(e->seq - c->survivors.window_first);
 	s->op = e->op & HT_EVENT_OP;
 }
 

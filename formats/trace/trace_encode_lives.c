@@ -91,7 +91,7 @@ void ht_encoder_put_lives(struct ht_encoder *c, const struct ht_birth_death *e, 
 			struct ht_survivor *s = c->survivors.off ? NULL : ht_survivors_birth(&c->survivors, seq);
 			if (__builtin_expect(s != NULL, 1))
 				*s = (struct ht_survivor){e->address, size, t.last, stack, thread, (uint32_t)t.order,
-							  (uint16_t)(seq - c->survivors.window_first), bits & HT_EVENT_OP};
+							  bits & HT_EVENT_OP};
 			t.order++;
 			seq++;
 			if (keep_address) {

@@ -1,5 +1,5 @@
 /*
- * trace_reader: what an open trace is, shared by the files that fill it (trace_open.c,
+ * trace_reader: what an open trace is, shared by the files that fill it (trace_header.c, trace_open.c,
  * trace_load.c), decode its events (trace_decode.c) and answer questions (trace_reader.c).
  *
  * After ht_trace_open nothing of it changes but `late`, so threads may share it.
@@ -101,6 +101,12 @@ static inline bool ht_node_known(const struct ht_trace *t, uint32_t id)
 	const struct ht_stack_node *n = &t->nodes[id];
 	return n->address || n->module || n->parent;
 }
+
+/* trace_header.c: the settings, and header_len. 0, or why the file cannot be opened at all; damage and truncation are noted
+ * in t. */
+int ht_trace_read_header(struct ht_trace *t, struct ht_diag *d);
+/* trace_open.c: the next offset from `from` on where a block's head holds, or the file's size. */
+uint64_t ht_trace_resync(const struct ht_trace *t, uint64_t from, bool *only_zeros);
 
 /* Reads and checks the payload of a found block; raw holds its columns. */
 int ht_trace_read_block(const struct ht_trace *t, const struct ht_found *f, void **zstd,

@@ -1,10 +1,15 @@
-/* intern: see intern.h. All tables grow by doubling; what the cache forgets, the index still knows. */
+/*
+ * intern: see intern.h. Nodes and index grow by doubling, where they lie: fresh pages cost more than what is put into
+ * them. What the cache forgets, the index still knows; so the cache grows when that happens, and not with the nodes:
+ * programs that make many come back to few of them.
+ */
 #include "intern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_NODES 4096u
+#define FIRST_CACHE 1024u
 #define MAX_CACHE (1u << 20)
 #define MAX_STRINGS (1u << 20)
 #define MAX_MODULES (1u << 16)
@@ -16,8 +21,8 @@ void ht_intern_init(struct ht_interner *in, uint64_t *used, uint64_t cap)
 	in->nodes = ht_xcalloc(in->node_cap, sizeof(*in->nodes));
 	in->index_mask = 2 * FIRST_NODES - 1;
 	in->index = ht_xcalloc(2 * FIRST_NODES, sizeof(*in->index));
-	in->cache_mask = 2 * FIRST_NODES - 1;
-	in->cache = ht_xcalloc(2 * FIRST_NODES, sizeof(*in->cache));
+	in->cache_mask = FIRST_CACHE - 1;
+	in->cache = ht_xcalloc(FIRST_CACHE, sizeof(*in->cache));
 	in->strings.mask = 255;
 	in->strings.slots = ht_xcalloc(256, sizeof(*in->strings.slots));
 }
@@ -120,16 +125,23 @@ static bool same_node(const struct ht_stack_node *a, const struct ht_stack_node 
 	       a->cfa_delta == b->cfa_delta && a->flags == b->flags && a->end == b->end;
 }
 
-static void grow_cache(struct ht_interner *in)
+/* A frame that the cache did not know has its node already. */
+static void found_again(struct ht_interner *in)
 {
-	struct ht_node_cache *old = in->cache;
 	uint32_t old_mask = in->cache_mask;
+	uint64_t more = 3 * (old_mask + 1ull) * sizeof(*in->cache);
+	if (++in->found_again <= old_mask / 2 || old_mask >= MAX_CACHE - 1)
+		return;
+	in->found_again = 0;
+	if (*in->used + more > in->cap)
+		return;
+	*in->used += more;
+	struct ht_node_cache *old = in->cache;
 	in->cache_mask = old_mask * 4 + 3;
 	in->cache = ht_xcalloc((size_t)in->cache_mask + 1, sizeof(*in->cache));
 	for (uint32_t i = 0; i <= old_mask; i++)
 		if (old[i].node)
 			ht_intern_remember(in, &old[i]);
-	*in->used += ((uint64_t)in->cache_mask - old_mask) * sizeof(*in->cache);
 	free(old);
 }
 
@@ -143,16 +155,14 @@ static bool grow_nodes(struct ht_interner *in)
 	in->node_cap *= 2;
 	in->nodes = ht_xrealloc(in->nodes, in->node_cap, sizeof(*in->nodes));
 	in->index_mask = in->index_mask * 2 + 1;
-	free(in->index);
-	in->index = ht_xcalloc((size_t)in->index_mask + 1, sizeof(*in->index));
+	in->index = ht_xrealloc(in->index, (size_t)in->index_mask + 1, sizeof(*in->index));
+	memset(in->index, 0, ((size_t)in->index_mask + 1) * sizeof(*in->index));
 	for (uint32_t id = 1; id < in->node_count; id++) {
 		uint32_t i = hash_node(&in->nodes[id]) & in->index_mask;
 		while (in->index[i])
 			i = (i + 1) & in->index_mask;
 		in->index[i] = id;
 	}
-	if (in->cache_mask < MAX_CACHE - 1 && in->cache_mask < in->node_cap)
-		grow_cache(in);
 	return true;
 }
 
@@ -160,8 +170,10 @@ uint32_t ht_intern_node(struct ht_interner *in, const struct ht_stack_node *n)
 {
 	uint32_t i = hash_node(n) & in->index_mask;
 	for (; in->index[i]; i = (i + 1) & in->index_mask)
-		if (same_node(&in->nodes[in->index[i]], n))
+		if (same_node(&in->nodes[in->index[i]], n)) {
+			found_again(in);
 			return in->index[i];
+		}
 	if (in->node_count == in->node_cap) {
 		if (!grow_nodes(in))
 			return HT_NODE_REFUSED;

@@ -30,7 +30,7 @@ struct ht_interner {
 	uint32_t *index; /* open addressing, 0 = empty */
 	uint32_t index_mask;
 	struct ht_node_cache *cache;
-	uint32_t cache_mask;
+	uint32_t cache_mask, found_again; /* nodes that the cache had not, since it grew last */
 	struct ht_module *modules;
 	uint32_t module_count, module_cap;
 	struct { /* strings: bytes lie behind each other in text */

@@ -51,23 +51,28 @@ static void remember(struct ht_frames *f, const struct ht_frame_place *frame)
 	*p = *frame;
 }
 
-/* Makes the table, or makes it bigger. */
+/* Makes the table, or makes it twice as big, where it lies: fresh pages cost more than what is put into them. A place's frames are
+ * then at home at twice where they were, or one behind that; so from the end on each pair goes to places that are done. */
 static HT_COLD void resize(struct ht_collector *c, struct ht_frames *f, uint32_t entries)
 {
-	struct ht_frames old = *f;
-	uint64_t bytes = entries * sizeof(*f->table), had = old.table ? (old.mask + 1ull) * sizeof(*f->table) : 0;
+	uint32_t old = f->table ? f->mask + 1 : 0;
+	uint64_t bytes = entries * sizeof(*f->table), had = old * sizeof(*f->table);
 	f->missed = 0;
-	if (old.table && c->memory_used + bytes > c->memory_cap)
+	if (old && c->memory_used + bytes - had > c->memory_cap)
 		return;
 	c->memory_used += bytes - had;
-	f->table = ht_xmalloc(bytes);
+	f->table = ht_xrealloc(f->table, entries, sizeof(*f->table));
 	f->mask = entries - 1;
 	f->shift = (uint8_t)__builtin_clzll((uint64_t)f->mask);
-	empty(f);
-	for (uint32_t i = 0; had && i <= old.mask; i++)
-		if (old.table[i].node != HT_NODE_REFUSED)
-			remember(f, &old.table[i]);
-	free(old.table);
+	if (!old)
+		empty(f);
+	for (uint32_t i = old; i > 0; i -= 2) {
+		struct ht_frame_place pair[2] = {f->table[i - 2], f->table[i - 1]};
+		memset(&f->table[2 * i - 4], 0xff, 4 * sizeof(*f->table));
+		for (unsigned k = 0; k < 2; k++)
+			if (pair[k].node != HT_NODE_REFUSED)
+				remember(f, &pair[k]);
+	}
 }
 
 /* Resolves a frame that was not seen before; 0: its module may still come. */

@@ -1,6 +1,6 @@
 /*
  * pairs: see pairs.h. Growing doubles the table where it lies: a fresh page costs more than all that is moved into it.
- * Large ones ask for huge pages.
+ * Large ones are of huge pages, which cost a fraction of that: all of a table is soon in use, as a hash has no order.
  */
 #include "pairs.h"
 
@@ -10,7 +10,8 @@
 
 #define FIRST_LOG 9 /* lines of a new table: a short run must not pay for a large one */
 #define HEAP_MAX (64u << 10) /* smaller tables come from the heap: unmapping interrupts the other processors */
-#define HUGE_MIN (4u << 20)
+#define PAGE 4096 /* the least there is */
+#define HUGE_PAGE (2u << 20) /* where they are of another size, nothing but the alignment is in vain */
 #define LINE_BYTES (HT_PAIRS_LINE * sizeof(struct ht_pair))
 
 void ht_pairs_init(struct ht_pairs *p, uint64_t *used, uint64_t cap)
@@ -23,55 +24,96 @@ static uint64_t bytes_of(const struct ht_pairs *p)
 	return p->table ? (p->mask + 1) * LINE_BYTES : 0;
 }
 
+static uint64_t passed_bytes(uint64_t table_bytes)
+{
+	return table_bytes / LINE_BYTES / 8;
+}
+
+static void give_back(struct ht_pair *table, uint64_t bytes)
+{
+	if (bytes <= HEAP_MAX)
+		free(table);
+	else
+		munmap(table, bytes);
+}
+
 void ht_pairs_release(struct ht_pairs *p)
 {
 	uint64_t bytes = bytes_of(p);
-	if (bytes <= HEAP_MAX)
-		free(p->table);
-	else
-		munmap(p->table, bytes);
-	*p->used -= bytes;
+	give_back(p->table, bytes);
+	*p->used -= bytes + passed_bytes(bytes);
+	free(p->passed);
 	free(p->huge);
 	*p = (struct ht_pairs){.shift = 64, .used = p->used, .cap = p->cap};
+}
+
+/* Zeros; from the size of a huge page on they begin with one. NULL: no memory. */
+static void *map(uint64_t bytes)
+{
+	uint64_t more = bytes < HUGE_PAGE ? 0 : HUGE_PAGE;
+	char *m = mmap(NULL, bytes + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m == MAP_FAILED)
+		return NULL;
+	if (!more)
+		return m;
+	uint64_t before = -(uintptr_t)m % HUGE_PAGE;
+	if (before)
+		munmap(m, before);
+	if (before < more)
+		munmap(m + before + bytes, more - before);
+	madvise(m + before, bytes, MADV_HUGEPAGE);
+	return m + before;
+}
+
+/* Fresh memory that is read before it is written costs a page fault for each. */
+static void touch(char *m, uint64_t bytes)
+{
+	for (uint64_t i = 0; i < bytes; i += PAGE)
+		*(volatile char *)(m + i) = 0;
 }
 
 /* The table with room for twice as much, the new half empty. NULL: no memory. */
 static struct ht_pair *longer(const struct ht_pairs *p, uint64_t bytes)
 {
 	uint64_t had = bytes_of(p);
-	if (bytes <= HEAP_MAX) {
-		struct ht_pair *t = aligned_alloc(64, bytes);
-		if (t)
-			memset((char *)t + had, 0, bytes - had);
-		if (t && had)
-			memcpy(t, p->table, had);
-		if (t)
-			free(p->table);
-		return t;
+	if (had > HEAP_MAX && bytes < HUGE_PAGE) {
+		void *m = mremap(p->table, had, bytes, MREMAP_MAYMOVE);
+		if (m == MAP_FAILED)
+			return NULL;
+		touch((char *)m + had, bytes - had);
+		return m;
 	}
-	void *m = had > HEAP_MAX ? mremap(p->table, had, bytes, MREMAP_MAYMOVE)
-				 : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m == MAP_FAILED)
+	struct ht_pair *t = bytes > HEAP_MAX ? map(bytes) : aligned_alloc(64, bytes);
+	if (!t)
 		return NULL;
-	if (had <= HEAP_MAX) {
-		memcpy(m, p->table, had);
-		free(p->table);
+	if (had >= HUGE_PAGE) { /* nothing is copied: its pages move there, and what is behind them becomes longer */
+		if (mremap(p->table, had, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, t) != MAP_FAILED)
+			return t;
+		munmap(t, bytes);
+		return NULL;
 	}
-	if (bytes >= HUGE_MIN)
-		madvise(m, bytes, MADV_HUGEPAGE);
-	return m;
+	if (had)
+		memcpy(t, p->table, had);
+	if (bytes <= HEAP_MAX)
+		memset((char *)t + had, 0, bytes - had);
+	else
+		touch((char *)t + had, bytes - had);
+	give_back(p->table, had);
+	return t;
 }
 
 /* Puts an entry into its line or behind, without touching the lines from first to last. */
 static bool put_outside(struct ht_pairs *p, const struct ht_pair *e, uint64_t first, uint64_t last)
 {
-	for (uint64_t i = ht_pairs_home(p, ht_pair_address(e));; i = (i + 1) & p->mask) {
+	uint64_t home = ht_pairs_home(p, ht_pair_address(e));
+	for (uint64_t i = home;; i = (i + 1) & p->mask) {
 		if (i >= first && i <= last)
 			return false;
 		struct ht_pair *line = ht_pairs_line(p, i);
 		unsigned empty = ht_pairs_look(line, 0).empty;
 		if (empty) {
 			line[__builtin_ctz(empty)] = *e;
+			ht_pairs_pass(p, home, i);
 			return true;
 		}
 	}
@@ -97,9 +139,13 @@ static void spread(struct ht_pairs *p, uint64_t old_lines)
 				ht_buf_append(&rest, &line[k], sizeof(line[k]));
 	}
 	const struct ht_pair *e = (const struct ht_pair *)rest.data;
-	for (size_t i = 0; i < rest.len / sizeof(*e); i++)
-		if (e[i].lo)
-			*ht_pairs_seek(p, ht_pair_address(&e[i])) = e[i];
+	for (size_t i = 0; i < rest.len / sizeof(*e); i++) {
+		if (!e[i].lo)
+			continue;
+		struct ht_pair *place = ht_pairs_seek(p, ht_pair_address(&e[i]));
+		*place = e[i];
+		ht_pairs_pass(p, ht_pairs_home(p, ht_pair_address(&e[i])), ht_pairs_line_of(p, place));
+	}
 	ht_buf_release(&rest);
 }
 
@@ -107,12 +153,15 @@ bool ht_pairs_grow(struct ht_pairs *p)
 {
 	unsigned log = p->table ? 65 - p->shift : FIRST_LOG;
 	uint64_t lines = 1ull << log, had = bytes_of(p), bytes = lines * LINE_BYTES;
-	if (log > 38 || *p->used - had + bytes > p->cap)
+	uint64_t more = bytes + passed_bytes(bytes) - had - passed_bytes(had);
+	if (log > 38 || *p->used + more > p->cap)
 		return false;
 	struct ht_pair *t = longer(p, bytes);
 	if (!t)
 		return false;
-	*p->used += bytes - had;
+	*p->used += more;
+	free(p->passed);
+	p->passed = ht_xcalloc(1, passed_bytes(bytes));
 	p->table = t;
 	p->mask = lines - 1;
 	p->shift = 64 - log;
@@ -181,7 +230,10 @@ void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line)
 			line = i;
 			break;
 		}
-		if (!full)
+		if (line == i && !(full && ht_pairs_is_passed(p, i)))
 			return;
+		if (!full)
+			break;
 	}
+	p->passed[line / 64] &= ~(1ull << line % 64); /* nothing behind it belongs there */
 }

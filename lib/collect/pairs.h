@@ -7,8 +7,9 @@
  *	lo = address/8 << 20 | seq & 0xfffff      hi = seq >> 20 << 44 | birth << 24 | size
  * A size that does not fit is HT_PAIR_HUGE, and stands in a list of its own. Births are of epochs of EPOCH each: the time is
  * known of those in the last epoch and the one before it, which are the only ones that a death's inherited stamp could precede.
- * Invariant: an entry with lo == 0 is empty; all lines between an entry's home and its place are full. So a look-up
- * ends at the first line with room, and a removal moves something only when its line was full.
+ * Invariant: an entry with lo == 0 is empty; all lines between an entry's home and its place are full, and have their
+ * bit in `passed`. So a look-up ends at the first line with room, and a removal looks for something to move up only when
+ * its line was full and has that bit: few full lines are passed, and the next line would have to come from memory.
  * What does not fit (odd or very high addresses, over 2^40 births, the memory cap) is refused by
  * ht_pairs_room, and its block goes unpaired.
  */
@@ -32,6 +33,7 @@ struct ht_pair {
 };
 struct ht_pairs {
 	struct ht_pair *table;
+	uint64_t *passed; /* a bit for each line: entries that were kept out of it may stand behind */
 	uint64_t mask;	/* lines - 1; no table yet: 0 */
 	unsigned shift; /* 64 - log2(lines) */
 	uint64_t count, grow_at;
@@ -144,9 +146,8 @@ static inline bool ht_pairs_room(struct ht_pairs *p, uint64_t address, uint64_t 
 	bool fits = address && !(address & 7) && !(address >> 47) && !(seq >> 40);
 	return fits && (p->count < p->grow_at || ht_pairs_grow(p));
 }
-/* Fills the empty place that ht_pairs_seek found after ht_pairs_room. */
-static inline void ht_pairs_put(struct ht_pairs *p, struct ht_pair *e, uint64_t address, uint64_t seq, uint64_t birth_ns,
-				uint64_t size)
+static inline void ht_pairs_fill(struct ht_pairs *p, struct ht_pair *e, uint64_t address, uint64_t seq, uint64_t birth_ns,
+				 uint64_t size)
 {
 	if (__builtin_expect(birth_ns - p->epoch_ns + HT_PAIRS_SLACK >= HT_PAIRS_EPOCH + HT_PAIRS_SLACK, 0))
 		ht_pairs_epoch(p, seq, birth_ns);
@@ -157,23 +158,44 @@ static inline void ht_pairs_put(struct ht_pairs *p, struct ht_pair *e, uint64_t 
 	p->count++;
 	p->bytes += size;
 }
+static inline uint64_t ht_pairs_line_of(const struct ht_pairs *p, const struct ht_pair *e)
+{
+	return (uint64_t)(e - p->table) / HT_PAIRS_LINE;
+}
+static inline bool ht_pairs_is_passed(const struct ht_pairs *p, uint64_t line)
+{
+	return p->passed[line / 64] >> line % 64 & 1;
+}
+/* An entry has the lines from first on behind it, up to where it stands. */
+static inline void ht_pairs_pass(struct ht_pairs *p, uint64_t first, uint64_t last)
+{
+	for (; first != last; first = (first + 1) & p->mask)
+		p->passed[first / 64] |= 1ull << first % 64;
+}
+/* Fills the empty place that ht_pairs_seek found after ht_pairs_room. */
+static inline void ht_pairs_put(struct ht_pairs *p, struct ht_pair *e, uint64_t address, uint64_t seq, uint64_t birth_ns,
+				uint64_t size)
+{
+	ht_pairs_pass(p, ht_pairs_home(p, address), ht_pairs_line_of(p, e));
+	ht_pairs_fill(p, e, address, seq, birth_ns, size);
+}
 /* Needs ht_pairs_room, and an address that is not in the table. */
 static inline void ht_pairs_add(struct ht_pairs *p, uint64_t address, uint64_t seq, uint64_t birth_ns, uint64_t size)
 {
 	ht_pairs_put(p, ht_pairs_seek(p, address), address, seq, birth_ns, size);
 }
-/* A line that was full has room now: an entry behind it that was kept out of it moves in. */
+/* A line that was full and passed has room now: an entry behind it that was kept out of it moves in, if there is one. */
 void ht_pairs_close_gap(struct ht_pairs *p, uint64_t line);
 static inline void ht_pairs_remove(struct ht_pairs *p, struct ht_pair *e)
 {
 	p->bytes -= ht_pair_size(p, e);
 	if (__builtin_expect((e->hi & HT_PAIR_HUGE) == HT_PAIR_HUGE, 0))
 		ht_pairs_remove_huge(p, ht_pair_address(e));
-	uint64_t line = (uint64_t)(e - p->table) / HT_PAIRS_LINE;
+	uint64_t line = ht_pairs_line_of(p, e);
 	bool full = !ht_pairs_look(ht_pairs_line(p, line), 0).empty;
 	*e = (struct ht_pair){0};
 	p->count--;
-	if (__builtin_expect(full, 0))
+	if (__builtin_expect(full && ht_pairs_is_passed(p, line), 0))
 		ht_pairs_close_gap(p, line);
 }
 
@@ -185,14 +207,15 @@ static inline bool ht_pairs_put_near(struct ht_pairs *p, uint64_t address, uint6
 	struct ht_pairs_seen s = ht_pairs_look(line, address >> 3);
 	if (__builtin_expect(s.key || !s.empty, 0))
 		return false;
-	ht_pairs_put(p, line + __builtin_ctz(s.empty), address, seq, birth_ns, size);
+	ht_pairs_fill(p, line + __builtin_ctz(s.empty), address, seq, birth_ns, size);
 	return true;
 }
 static inline bool ht_pairs_take_near(struct ht_pairs *p, uint64_t address, struct ht_pair *was)
 {
-	struct ht_pair *line = ht_pairs_line(p, ht_pairs_home(p, address));
+	uint64_t home = ht_pairs_home(p, address);
+	struct ht_pair *line = ht_pairs_line(p, home);
 	struct ht_pairs_seen s = ht_pairs_look(line, address >> 3);
-	if (__builtin_expect(!s.key || !s.empty, 0))
+	if (__builtin_expect(!s.key, 0) || (__builtin_expect(!s.empty, 0) && ht_pairs_is_passed(p, home)))
 		return false;
 	struct ht_pair *e = line + __builtin_ctz(s.key);
 	*was = *e;

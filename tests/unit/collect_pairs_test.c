@@ -22,6 +22,22 @@ static uint64_t size_of(uint64_t seq)
 	return seq % 1000 ? seq * 7 : HT_PAIR_HUGE - 1 + seq / 1000 * (seq % 3);
 }
 
+/* All lines between an entry's home and its place are full, and say that they were passed. */
+static void check_lines(const struct ht_pairs *p)
+{
+	uint64_t wrong = 0, count = 0;
+	for (uint64_t line = 0; line <= p->mask; line++) {
+		for (unsigned k = 0; k < HT_PAIRS_LINE; k++) {
+			const struct ht_pair *e = ht_pairs_line(p, line) + k;
+			count += e->lo != 0;
+			for (uint64_t i = ht_pairs_home(p, ht_pair_address(e)); e->lo && i != line; i = (i + 1) & p->mask)
+				wrong += ht_pairs_look(ht_pairs_line(p, i), 0).empty || !ht_pairs_is_passed(p, i);
+		}
+	}
+	assert_int_equal(wrong, 0);
+	assert_int_equal(count, p->count);
+}
+
 static void test_against_array(void **state)
 {
 	(void)state;
@@ -40,19 +56,26 @@ static void test_against_array(void **state)
 			assert_true(birth == seq[i] * 1000 || (!birth && step - seq[i] > HT_PAIRS_EPOCH / 1000));
 			sure += birth != 0;
 			bytes -= size_of(seq[i]);
-			ht_pairs_remove(&p, e);
+			struct ht_pair was;
+			if (step % 2 && ht_pairs_take_near(&p, address_of(i), &was))
+				assert_int_equal(ht_pair_seq(&was), seq[i]);
+			else
+				ht_pairs_remove(&p, e);
 			seq[i] = 0;
 			live--;
 		} else if (!e) {
 			assert_int_equal(seq[i], 0);
 			assert_true(ht_pairs_room(&p, address_of(i), step));
-			ht_pairs_add(&p, address_of(i), step, step * 1000ull, size_of(step));
+			if (step % 2 || !ht_pairs_put_near(&p, address_of(i), step, step * 1000ull, size_of(step)))
+				ht_pairs_add(&p, address_of(i), step, step * 1000ull, size_of(step));
 			seq[i] = step;
 			bytes += size_of(step);
 			live++;
 		}
 		assert_int_equal(p.count, live);
 		assert_int_equal(p.bytes, bytes);
+		if (step % 100000 == 0)
+			check_lines(&p);
 	}
 	assert_true(sure > 100000);
 	ht_pairs_release(&p);
@@ -72,8 +95,10 @@ static void test_dense(void **state)
 		ht_pairs_add(&p, 8 * i, i, 0, 1);
 	}
 	assert_true(used <= 16 * 4 * BLOCKS);
+	check_lines(&p);
 	for (uint64_t i = 1; i <= BLOCKS; i += 3)
 		ht_pairs_remove(&p, ht_pairs_find(&p, 8 * i));
+	check_lines(&p);
 	for (uint64_t i = 1; i <= BLOCKS; i++) {
 		const struct ht_pair *e = ht_pairs_find(&p, 8 * i);
 		assert_int_equal(e ? ht_pair_seq(e) : 0, i % 3 == 1 ? 0 : i);
@@ -106,6 +131,8 @@ static void test_collisions(void **state)
 			assert_int_equal(ht_pair_seq(ht_pairs_find(&p, address[k])), k);
 		ht_pairs_remove(&p, ht_pairs_find(&p, address[i]));
 		assert_null(ht_pairs_find(&p, address[i]));
+		if (i % 100 == 0)
+			check_lines(&p);
 	}
 	ht_pairs_release(&p);
 	free(address);
