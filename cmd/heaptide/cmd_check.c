@@ -9,6 +9,7 @@
 #include "command.h"
 #include "check_junit.h"
 #include "diff.h"
+#include "facts.h"
 #include "result.h"
 #include "text.h"
 
@@ -105,7 +106,11 @@ static int collect_rules(struct ht_rules *r, struct ht_diag *d)
 		return ht_fail(d, HT_ERR_USAGE, "--markdown: cannot be combined with --json or --csv");
 	if (!r->count && !settings.baseline)
 		return ht_fail(d, HT_ERR_USAGE, "check: no rule: --budget, --max-..., or --baseline");
-	return 0;
+	code = ht_choices_refuse(HT_CHOICE_AT, "check: no metric is of one moment", d);
+	const bool totals = settings.baseline && (settings.tolerance_given || !r->count); /* of every metric */
+	if (code || totals || ht_rules_ask(r, HT_CV_TEMPORARY))
+		return code;
+	return ht_choices_refuse(HT_CHOICE_TEMPORARY, "these rules: none is of temporary allocations", d);
 }
 
 /* --- the verdicts -------------------------------------------------------------------------- */
@@ -171,18 +176,26 @@ static void write_markdown(const struct ht_compare *c, const struct ht_judgement
 	}
 }
 
-static void write_data(const struct ht_compare *c, const struct ht_judgement *v, size_t n, size_t broken, struct ht_emitter *e)
+/* What a trace without allocations would have to tell is null. */
+static void write_data(const struct ht_compare *c, const struct ht_judgement *v, size_t n, size_t broken,
+		       const struct ht_runs *runs, struct ht_emitter *e)
 {
 	static const struct ht_column columns[] = {{.key = "rule"},   {.key = "file"},	   {.key = "line"},
 						   {.key = "metric"}, {.key = "broken"},   {.key = "old"},
 						   {.key = "new"},    {.key = "allowed"},  {.key = "matched"},
 						   {.key = "stack"},  {.key = "stack_amount"}, {0}};
-	ht_emit_json(e, "held", ht_number(n - broken));
-	ht_emit_json(e, "broken", ht_number(broken));
+	const struct ht_runs_side *old = &runs->sides[HT_OLD], *new = &runs->sides[HT_NEW];
+	const bool known = !runs->bare.count;
+	ht_emit_json(e, "held", known ? ht_number(n - broken) : ht_null());
+	ht_emit_json(e, "broken", known ? ht_number(broken) : ht_null());
+	ht_emit_classes(e, "not_recorded", new->classes_known, new->not_recorded);
+	if (settings.baseline)
+		ht_emit_classes(e, "baseline_not_recorded", old->classes_known, old->not_recorded);
 	ht_emit_table(e, "rows", columns);
 	for (size_t i = 0; i < n; i++) {
 		const struct ht_rule *rule = v[i].rule;
-		char *chain = v[i].row ? ht_runs_chain(c, v[i].row, SIZE_MAX) : NULL;
+		const struct ht_compare_row *row = known ? v[i].row : NULL;
+		char *chain = row ? ht_runs_chain(c, row, SIZE_MAX) : NULL;
 		size_t metric = 0;
 		while (ht_rule_values[metric] != rule->metric)
 			metric++;
@@ -190,13 +203,13 @@ static void write_data(const struct ht_compare *c, const struct ht_judgement *v,
 		ht_emit_cell(e, ht_string(rule->file));
 		ht_emit_cell(e, rule->file ? ht_number(rule->line) : ht_null());
 		ht_emit_cell(e, ht_string(ht_rule_metrics[metric]));
-		ht_emit_cell(e, ht_bool(v[i].broken));
-		ht_emit_cell(e, rule->growth ? ht_diff_value(v[i].old) : ht_null());
-		ht_emit_cell(e, ht_diff_value(v[i].new));
-		ht_emit_cell(e, ht_diff_value(v[i].allowed));
-		ht_emit_cell(e, ht_bool(v[i].met));
+		ht_emit_cell(e, known ? ht_bool(v[i].broken) : ht_null());
+		ht_emit_cell(e, rule->growth && !old->not_recorded ? ht_diff_value(v[i].old) : ht_null());
+		ht_emit_cell(e, !new->not_recorded ? ht_diff_value(v[i].new) : ht_null());
+		ht_emit_cell(e, !rule->growth || !old->not_recorded ? ht_diff_value(v[i].allowed) : ht_null());
+		ht_emit_cell(e, known ? ht_bool(v[i].met) : ht_null());
 		ht_emit_cell(e, ht_string(chain));
-		ht_emit_cell(e, v[i].row ? ht_diff_value(v[i].row->new[rule->metric]) : ht_null());
+		ht_emit_cell(e, row ? ht_diff_value(row->new[rule->metric]) : ht_null());
 		ht_emit_row(e);
 		free(chain);
 	}
@@ -219,8 +232,8 @@ static int write_junit(const struct ht_compare *c, const struct ht_judgement *v,
 	return ht_output_close(&out, d);
 }
 
-static int show(const struct ht_compare *c, const struct ht_judgement *v, size_t n, size_t broken, const char *trace,
-		struct ht_diag *d)
+static int show(const struct ht_compare *c, const struct ht_judgement *v, size_t n, size_t broken, const struct ht_runs *runs,
+		const char *trace, struct ht_diag *d)
 {
 	struct ht_result result;
 	int code = ht_result_open(&result, "heaptide.check/1", trace, d);
@@ -231,9 +244,9 @@ static int show(const struct ht_compare *c, const struct ht_judgement *v, size_t
 	else if (result.e.format == HT_EMIT_TEXT)
 		write_text(c, v, n, broken, &result.out.buf);
 	else
-		write_data(c, v, n, broken, &result.e);
+		write_data(c, v, n, broken, runs, &result.e);
 	code = ht_result_close(&result, d);
-	return code || !settings.junit ? code : write_junit(c, v, n, trace, d);
+	return code || !settings.junit || runs->bare.count ? code : write_junit(c, v, n, trace, d);
 }
 
 /* Finishes, judges and shows; the exit status. */
@@ -247,16 +260,19 @@ static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_rules 
 	struct ht_judgement *v = ht_xcalloc(rules->count, sizeof(*v));
 	size_t broken = 0;
 	ht_compare_finish(c);
-	ht_runs_warn(runs, c);
-	if (runs->sampled)
+	const int unknown = ht_runs_unrecorded(runs, "no rule can be judged");
+	if (!unknown)
+		ht_runs_warn(runs, c);
+	if (!unknown && runs->sampled)
 		ht_warn("numbers of sampled traces are estimates: leave them room");
 	for (size_t i = 0; i < rules->count; i++) {
 		v[i] = ht_rule_judge(&rules->items[i], c, true);
 		broken += v[i].broken;
 	}
-	int code = show(c, v, rules->count, broken, trace, &d);
+	/* Programs are told what there is. */
+	int code = !unknown || ht_result_is_data() ? show(c, v, rules->count, broken, runs, trace, &d) : 0;
 	free(v);
-	return code ? ht_give_up(code, &d) : broken ? 1 : runs->status;
+	return code ? ht_give_up(code, &d) : unknown ? unknown : broken ? 1 : runs->status;
 }
 
 static int run(int argc, char **argv)

@@ -166,12 +166,16 @@ static int check_settings(int argc, char **argv, struct ht_rules *rules, struct 
 	if (settings.markdown && ht_result_is_data())
 		return ht_fail(d, HT_ERR_USAGE, "--markdown: cannot be combined with --json or --csv");
 	int code = ht_result_check(d);
+	if (!code)
+		code = ht_choices_refuse(HT_CHOICE_AT, "diff: no metric is of one moment", d);
 	for (size_t i = 0; !code && i < settings.fail_on.count; i++) {
 		struct ht_diag why = {0};
 		code = ht_rules_expression(rules, settings.fail_on.items[i], &why);
 		if (code)
 			ht_fail(d, code, "--fail-on: %s", why.text);
 	}
+	if (!code && metric != HT_CV_TEMPORARY && !ht_rules_ask(rules, HT_CV_TEMPORARY) && !ht_result_is_data())
+		code = ht_choices_refuse(HT_CHOICE_TEMPORARY, "what is compared: --metric=temporary", d);
 	return code;
 }
 
@@ -195,7 +199,9 @@ static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_compar
 	if (runs->sampled && (c->metric == HT_CV_TEMPORARY || ht_rules_ask(rules, HT_CV_TEMPORARY)))
 		return ht_give_up(ht_fail(&d, HT_ERR_USAGE, "temporary: not known of a sampled trace"), &d);
 	ht_compare_finish(c);
-	ht_runs_warn(runs, c);
+	const int unknown = ht_runs_unrecorded(runs, "nothing can be compared");
+	if (!unknown)
+		ht_runs_warn(runs, c);
 	struct ht_judgement *verdicts = judge(rules, c, &broken);
 	struct ht_diff f = {.c = c,
 			    .runs = runs,
@@ -204,12 +210,12 @@ static int conclude(struct ht_runs *runs, struct ht_compare *c, struct ht_compar
 			    .threshold = settings.threshold,
 			    .limit = ht_rows_limit(settings.markdown || !ht_result_is_data() ? 20 : SIZE_MAX),
 			    .verdicts = verdicts,
-			    .verdict_count = rules->count};
-	int code = show(&f, &d);
-	if (!code)
+			    .verdict_count = unknown ? 0 : rules->count};
+	int code = !unknown || ht_result_is_data() ? show(&f, &d) : 0; /* programs are told what there is */
+	if (!code && !unknown)
 		code = write_exports(&f, stacks, &d);
 	free(verdicts);
-	return code ? ht_give_up(code, &d) : broken ? 1 : runs->status;
+	return code ? ht_give_up(code, &d) : unknown ? unknown : broken ? 1 : runs->status;
 }
 
 static int run(int argc, char **argv)

@@ -254,6 +254,8 @@ static int prepare(struct dump *p, struct ht_diag *d)
 	o.sites = true;
 	o.symbols = true;
 	int r = choose_ops(p, d);
+	if (!r && settings.symbols && !settings.stacks)
+		r = ht_fail(d, HT_ERR_USAGE, "--symbols: no effect without --stacks");
 	if (!r)
 		r = ht_reading_options(p->t, &o, d);
 	if (r)

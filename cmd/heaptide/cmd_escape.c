@@ -8,6 +8,7 @@
 #include "escape.h"
 #include "facts.h"
 #include "reading.h"
+#include "recorded.h"
 #include "result.h"
 
 enum { LINES_IN_TEXT = 40 };
@@ -73,6 +74,7 @@ static void emit_head(struct ht_emitter *e, const struct ht_escape *x)
 	ht_emit_json(e, "verdict", ht_string(ht_fact_verdict(t)));
 	ht_emit_json(e, "free_stacks", ht_bool(!x->no_free_stacks));
 	ht_emit_json(e, "sampled", ht_bool(ht_trace_settings(t)->sample_bytes > 0));
+	ht_emit_unrecorded(e, t, HT_CLASS_BIT(ALLOC));
 	if (!x->verdicts)
 		return;
 	ht_emit_object(e, "blocks");
@@ -92,7 +94,8 @@ static int show_view(struct ht_escape *x, struct ht_diag *d)
 	x->e = &result.e;
 	x->limit = ht_rows_limit(result.e.format == HT_EMIT_TEXT ? LINES_IN_TEXT : SIZE_MAX);
 	emit_head(&result.e, x);
-	code = x->list ? ht_escape_list(x, d) : views[settings.view].show(x, d);
+	if (!ht_say_unrecorded(&result.e, x->a->trace, HT_CLASS_BIT(ALLOC)) || result.e.format != HT_EMIT_TEXT)
+		code = x->list ? ht_escape_list(x, d) : views[settings.view].show(x, d);
 	if (code) {
 		ht_output_abandon(&result.out);
 		return code;
@@ -143,22 +146,21 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	return code;
 }
 
+static int check(struct ht_diag *d)
+{
+	if (settings.list && settings.view)
+		return ht_fail(d, HT_ERR_USAGE, "--list shows verdicts: it does not go with --view=%s", view_names[settings.view]);
+	const int code = settings.list ? ht_choices_refuse(HT_CHOICE_LIMIT, "--list", d) : 0;
+	return code ? code : ht_result_check(d);
+}
+
 static int run(int argc, char **argv)
 {
-	struct ht_analysis_options o;
 	struct ht_diag d = {0};
 	(void)argc;
-	if (ht_result_check(&d))
+	if (check(&d))
 		return ht_give_up(HT_ERR_USAGE, &d);
-	if (settings.list && settings.view) {
-		ht_fail(&d, HT_ERR_USAGE, "--list shows verdicts: it does not go with --view=%s", view_names[settings.view]);
-		return ht_give_up(HT_ERR_USAGE, &d);
-	}
-	ht_analysis_options_init(&o);
-	o.symbols = true;
-	o.by = HT_BY_LINE;
-	o.other_passes = make_passes;
-	return ht_reading_run(argv[0], &o, show);
+	return ht_reading_run_passes(argv[0], make_passes, NULL, show);
 }
 
 const struct ht_command ht_cmd_escape = {

@@ -19,6 +19,7 @@
 #include "perfetto.h"
 #include "pprof.h"
 #include "reading.h"
+#include "recorded.h"
 #include "source_text.h"
 #include "speedscope.h"
 #include "timeline_out.h"
@@ -126,6 +127,29 @@ static int choose_format(struct ht_diag *d)
 	return ht_fail(d, HT_ERR_USAGE, "export: needs --format (pprof, folded, speedscope, ...)");
 }
 
+/* Options that would change nothing in the file. */
+static int refuse_idle(const struct ht_exporter *x, struct ht_diag *d)
+{
+	const bool one_number = x == &ht_exporter_folded, chrome = x == &ht_chrome_exporter;
+	const bool live = x->whole ? x == &ht_exporter_csv || x == &ht_exporter_gperftools
+				   : settings.profile == HT_PROFILE_HEAP || (settings.profile == HT_PROFILE_ALLOCS && !one_number);
+	const bool temporary = x->whole ? x == &ht_exporter_csv : settings.profile == HT_PROFILE_TEMPORARY;
+	const bool one_profile = !x->whole && !x->write_timeline;
+	char what[64];
+	snprintf(what, sizeof(what), one_profile ? "--profile=%s" : "a %s file",
+		 one_profile ? profile_names[settings.profile] : x->name);
+	if (settings.any_size && !x->write_timeline)
+		return ht_fail(d, HT_ERR_USAGE, "--any-size: no effect on a %s file", x->name);
+	uint32_t idle;
+	if (x->write_timeline) /* Chrome's has no heap */
+		idle = HT_CHOICE_TEMPORARY | (chrome ? HT_CHOICES_OF_STACKS | HT_CHOICES_OF_SIZES : 0);
+	else if (of_waiting())
+		idle = HT_CHOICE_AT | HT_CHOICE_TEMPORARY | HT_CHOICES_OF_SIZES | HT_CHOICES_OF_NAMES;
+	else
+		idle = (live ? 0 : HT_CHOICE_AT) | (temporary ? 0 : HT_CHOICE_TEMPORARY);
+	return ht_choices_refuse(idle, what, d);
+}
+
 static int check(const struct ht_exporter *x, struct ht_diag *d)
 {
 	if (x->write_timeline && settings.profile_given)
@@ -146,7 +170,7 @@ static int check(const struct ht_exporter *x, struct ht_diag *d)
 		return ht_fail(d, HT_ERR_USAGE,
 			       "export: a %s file is not for terminals: name a file with -o",
 			       x->name);
-	return 0;
+	return refuse_idle(x, d);
 }
 
 /* With --source-root the profile names the files there: its readers look for them where it says. */
@@ -197,12 +221,14 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	if (r)
 		return r;
 	const struct ht_profile *p = NULL;
-	if (waiting)
+	if (waiting) {
 		r = ht_export_waits(&p, a, (enum ht_wait_profile_kind)(settings.profile - FIRST_WAITING),
 				    settings.labels >> WAIT_LABELS, made_by, HT_ARRAY_SIZE(made_by), &index, d);
-	else
+	} else {
+		ht_export_say_unrecorded(a->trace, "allocations", HT_CLASS_BIT(ALLOC), 0);
 		p = ht_analysis_profile(a, x->whole ? HT_PROFILE_WHOLE : (enum ht_profile_kind)settings.profile, made_by,
 					HT_ARRAY_SIZE(made_by), &index);
+	}
 	if (p)
 		r = write_profile(x, p, index, out.fd, d);
 	(waiting ? ht_export_waits_free : ht_profile_free)(p);
@@ -238,7 +264,7 @@ static int run(int argc, char **argv)
 	o.symbols = true;
 	o.lifetimes = x->whole;
 	o.labels = settings.labels & ((1u << WAIT_LABELS) - 1);
-	o.other_passes = of_waiting() ? ht_export_waits_passes : NULL;
+	o.other_passes = of_waiting() ? ht_no_passes : NULL;
 	o.series_buckets = x->whole ? CURVE_SLICES : 0;
 	return ht_reading_run(argv[0], &o, show);
 }

@@ -2,6 +2,7 @@
  * latency: where the time of threads went. A view is a line in the table below; it stands in a file of its own,
  * latency_*.c, its numbers come from lib/latency.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,7 +104,7 @@ static void emit_head(struct ht_emitter *e, const struct ht_latency_show *x, uns
 	ht_emit_json(e, "switches", ht_count(l ? l->switch_count : 0));
 	ht_emit_json(e, "lost_switches", l ? ht_count(l->lost_switches) : ht_null());
 	ht_emit_json(e, "damaged_blocks", ht_count(l ? l->damaged_blocks : 0));
-	ht_emit_classes(e, "not_recorded", t, ht_unrecorded(t, views[settings.view]->needs));
+	ht_emit_unrecorded(e, t, views[settings.view]->needs);
 }
 
 /* "12.4 s on 2 CPUs · context switches from perf, per CPU · times true within 1.00 µs" */
@@ -143,21 +144,8 @@ void ht_latency_nothing(const struct ht_latency_show *x, const char *what, uint3
 	free(line);
 	/* Asked for, but the kernel may have refused: the source says so. */
 	const bool kernel = !(classes & ~(uint32_t)(HT_CLASS_BIT(SCHED) | HT_CLASS_BIT(FAULT)));
-	if (kernel && *source && ht_recorded(t, classes) == HT_RECORDED_YES) {
-		struct ht_buf clean = {0};
-		ht_text_clean(&clean, source);
-		ht_emit_text(x->e, "source: %.*s\n", (int)clean.len, (char *)clean.data);
-		ht_buf_release(&clean);
-	}
-}
-
-void ht_latency_part(const struct ht_latency_show *x, uint32_t classes)
-{
-	const uint32_t not = ht_unrecorded(x->a->trace, classes);
-	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
-	if (line)
-		ht_emit_text(x->e, "%s\n", line);
-	free(line);
+	if (kernel && *source && ht_recorded(t, classes) == HT_RECORDED_YES)
+		ht_emit_clean(x->e, "source: ", source, "\n");
 }
 
 /* Has the trace nothing that the view could show? */
@@ -216,27 +204,26 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 	return code;
 }
 
+static int check(struct ht_diag *d)
+{
+	const struct ht_latency_view *view = views[settings.view];
+	char what[64];
+	snprintf(what, sizeof(what), "--view=%s", view->name);
+	if (settings.by_given && view != &ht_latency_faults)
+		return ht_fail(d, HT_ERR_USAGE, "--by: no effect on %s, but on --view=faults", what);
+	const int code = ht_choices_refuse(view->idle, what, d);
+	if (code && (ht_chosen(HT_CHOICE_REGION) || ht_chosen(HT_CHOICE_TASK)))
+		ht_hint(d, "--view=regions takes --region, --view=tasks takes --task");
+	return code ? code : ht_result_check(d);
+}
+
 static int run(int argc, char **argv)
 {
-	struct ht_analysis_options o;
 	struct ht_diag d = {0};
 	(void)argc;
-	if (ht_result_check(&d))
+	if (check(&d))
 		return ht_give_up(HT_ERR_USAGE, &d);
-	if (settings.by_given && views[settings.view] != &ht_latency_faults) {
-		ht_fail(&d, HT_ERR_USAGE, "--by: is of --view=faults");
-		return ht_give_up(HT_ERR_USAGE, &d);
-	}
-	if ((ht_selection_settings.region || ht_selection_settings.task) && views[settings.view]->unnamed) {
-		ht_fail(&d, HT_ERR_USAGE, "--region, --task: --view=regions and --view=tasks have them");
-		return ht_give_up(HT_ERR_USAGE, &d);
-	}
-	ht_analysis_options_init(&o);
-	o.symbols = true;
-	o.by = HT_BY_LINE;
-	o.other_passes = make_passes;
-	o.other_ctx = (void *)views[settings.view];
-	return ht_reading_run(argv[0], &o, show);
+	return ht_reading_run_passes(argv[0], make_passes, (void *)views[settings.view], show);
 }
 
 const struct ht_command ht_cmd_latency = {

@@ -96,6 +96,11 @@ static int check(struct ht_diag *d)
 /* Before the analysis: it groups while it reads. */
 static void choose_view(void)
 {
+	/* Text shows one number, and asking for a moment asks for what was live then. Data has all of them. */
+	if (ht_chosen(HT_CHOICE_AT) && !settings.metric_given && !ht_result_is_data()) {
+		settings.metric = HT_METRIC_LIVE;
+		settings.metric_given = true;
+	}
 	/* Asking for an order or a grouping asks for the rows. */
 	if (!settings.view_given && settings.list)
 		settings.view = VIEW_LIST;
@@ -106,6 +111,26 @@ static void choose_view(void)
 	else if (!settings.by_given &&
 		 (settings.view == VIEW_TREE || settings.view == VIEW_CALLERS))
 		settings.by = HT_BY_FUNCTION;
+}
+
+/* Options that would change nothing in the view. */
+static int refuse_idle(struct ht_diag *d)
+{
+	const bool sizes = settings.view == VIEW_SIZES, summary = settings.view == VIEW_SUMMARY;
+	char view[64], metric[64];
+	snprintf(view, sizeof(view), "--view=%s", view_names[settings.view]);
+	snprintf(metric, sizeof(metric), "--metric=%s", metric_names[settings.metric]);
+	int code = 0;
+	if (sizes || settings.view == VIEW_THREADS) /* of all blocks */
+		code = ht_choices_refuse(HT_CHOICES_OF_STACKS | HT_CHOICE_HIDE | HT_CHOICE_ALLOCATORS | HT_CHOICES_OF_SIZES |
+					     HT_CHOICES_OF_NAMES, view, d);
+	if (!code && sizes && settings.metric_given && settings.metric != HT_METRIC_PEAK && settings.metric != HT_METRIC_LIVE)
+		code = ht_fail(d, HT_ERR_USAGE, "--metric: no effect on %s but with peak or live", view);
+	if (!code && !ht_result_is_data() && (summary || settings.metric != HT_METRIC_LIVE))
+		code = ht_choices_refuse(HT_CHOICE_AT, summary ? view : metric, d);
+	if (!code && !ht_result_is_data() && !summary && !sizes && settings.metric != HT_METRIC_TEMPORARY)
+		code = ht_choices_refuse(HT_CHOICE_TEMPORARY, metric, d);
+	return code;
 }
 
 static void fill_report(struct ht_report *r)
@@ -164,12 +189,7 @@ static void emit_head(struct ht_emitter *e, const struct ht_report *r)
 
 bool ht_report_unrecorded(const struct ht_report *r)
 {
-	const uint32_t not = ht_unrecorded(r->a->trace, HT_CLASS_BIT(ALLOC));
-	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
-	if (line)
-		ht_emit_text(r->e, "%s\n", line);
-	free(line);
-	return not != 0;
+	return ht_say_unrecorded(r->e, r->a->trace, HT_CLASS_BIT(ALLOC));
 }
 
 /* What keeps names from being better, and what to install or pass: once for each module. */
@@ -225,11 +245,13 @@ static int show(struct ht_analysis *a, const char *path, struct ht_diag *d)
 static int run(int argc, char **argv)
 {
 	struct ht_analysis_options o;
-	struct ht_diag d;
+	struct ht_diag d = {0};
 	(void)argc;
 	if (check(&d))
 		return ht_give_up(HT_ERR_USAGE, &d);
 	choose_view();
+	if (refuse_idle(&d))
+		return ht_give_up(HT_ERR_USAGE, &d);
 	ht_analysis_options_init(&o);
 	o.sites = true;
 	o.symbols = true;

@@ -69,6 +69,10 @@ static int run(int argc, char **argv)
 		ht_hint(&d, "`heaptide export --format=perfetto -o FILE` takes any name");
 		return ht_give_up(HT_ERR_USAGE, &d);
 	}
+	if (settings.any_size && !settings.output) {
+		ht_fail(&d, HT_ERR_USAGE, "--any-size: no effect without --output: text has a page");
+		return ht_give_up(HT_ERR_USAGE, &d);
+	}
 	return ht_timeline_run(argv[0], settings.output, show);
 }
 

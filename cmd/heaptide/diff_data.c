@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diff.h"
+#include "facts.h"
 
 static const char *const value_keys[HT_CV_COUNT] = {
     [HT_CV_ALLOCS] = "allocs",		       [HT_CV_BYTES] = "bytes",
@@ -32,10 +33,24 @@ static void emit_numbers(struct ht_emitter *e, const struct ht_diff *f, const ch
 	ht_emit_close(e);
 }
 
+/* Of everything; null on a side without allocations. */
+static struct ht_value total_of(const struct ht_diff *f, enum ht_side side, unsigned v)
+{
+	const struct ht_compare_row *total = &f->c->total;
+	return f->runs->sides[side].not_recorded ? ht_null() : value_of(f, v, side == HT_OLD ? total->old[v] : total->new[v]);
+}
+
+static void emit_delta(struct ht_emitter *e, const struct ht_diff *f)
+{
+	if (f->runs->bare.count)
+		ht_emit_json(e, "delta", ht_null());
+	else
+		emit_numbers(e, f, "delta", f->c->total.new, f->c->total.old);
+}
+
 static void emit_side(struct ht_emitter *e, const struct ht_diff *f, enum ht_side side, const char *key)
 {
 	const struct ht_runs_side *s = &f->runs->sides[side];
-	const double *n = side == HT_OLD ? f->c->total.old : f->c->total.new;
 	ht_emit_object(e, key);
 	ht_emit_json(e, "trace", ht_string(s->path));
 	ht_emit_json(e, "runs", ht_number(s->runs));
@@ -45,8 +60,9 @@ static void emit_side(struct ht_emitter *e, const struct ht_diff *f, enum ht_sid
 	ht_emit_json(e, "sample_bytes", ht_number(s->sample_bytes));
 	if (f->runs->per == HT_PER_REGION)
 		ht_emit_json(e, "instances", ht_number(s->instances));
+	ht_emit_classes(e, "not_recorded", s->classes_known, s->not_recorded);
 	for (unsigned v = 0; v < HT_CV_COUNT; v++)
-		ht_emit_json(e, value_keys[v], value_of(f, v, n[v]));
+		ht_emit_json(e, value_keys[v], total_of(f, side, v));
 	ht_emit_close(e);
 }
 
@@ -167,14 +183,15 @@ static void csv_rows(struct ht_emitter *e, const struct ht_diff *f, size_t shown
 void ht_diff_data(const struct ht_diff *f, struct ht_emitter *e)
 {
 	static const char *const pers[] = {"run", "second", "region"};
-	size_t shown = f->c->row_count < f->limit ? f->c->row_count : f->limit;
+	size_t count = f->runs->bare.count ? 0 : f->c->row_count; /* else all of them would be new, or gone */
+	size_t shown = count < f->limit ? count : f->limit;
 	if (e->format == HT_EMIT_CSV) {
 		csv_rows(e, f, shown);
 		return;
 	}
 	emit_side(e, f, HT_OLD, "old");
 	emit_side(e, f, HT_NEW, "new");
-	emit_numbers(e, f, "delta", f->c->total.new, f->c->total.old);
+	emit_delta(e, f);
 	ht_emit_json(e, "metric", ht_string(f->metric));
 	ht_emit_json(e, "by", ht_string(f->by));
 	ht_emit_json(e, "per", ht_string(f->runs->per == HT_PER_REGION ? f->runs->region : pers[f->runs->per]));
@@ -184,7 +201,7 @@ void ht_diff_data(const struct ht_diff *f, struct ht_emitter *e)
 	for (size_t i = 0; i < shown; i++)
 		json_row(e, f, &f->c->rows[i]);
 	ht_emit_close(e);
-	ht_emit_json(e, "truncated_rows", ht_number(f->c->row_count - shown));
+	ht_emit_json(e, "truncated_rows", ht_number(count - shown));
 	ht_emit_array(e, "failed");
 	for (size_t i = 0; i < f->verdict_count; i++) {
 		const struct ht_judgement *v = &f->verdicts[i];

@@ -191,6 +191,21 @@ static void fold(const struct ht_diff *f, const struct ht_compare_row *row, stru
 	}
 }
 
+/* Does the row get a line of its own, as the next one after `shown`? Else it is counted among those that do not. */
+static bool has_line(const struct ht_diff *f, const struct ht_compare_row *row, bool news, size_t shown,
+		     struct folded_rows *folded)
+{
+	if (!news) {
+		fold(f, row, folded);
+		return false;
+	}
+	if (shown < f->limit)
+		return true;
+	folded->cut++;
+	folded->cut_delta += ht_compare_delta(row, f->c->metric);
+	return false;
+}
+
 static void folded_lines(const struct ht_diff *f, const struct folded_rows *n, struct ht_buf *out)
 {
 	enum ht_compare_value v = f->c->metric;
@@ -244,15 +259,8 @@ void ht_diff_text(const struct ht_diff *f, struct ht_emitter *e)
 	for (size_t i = 0; i < f->c->row_count; i++) {
 		const struct ht_compare_row *row = &f->c->rows[i];
 		bool perhaps = is_perhaps(f, row);
-		if (!perhaps && !ht_diff_is_news(f, row)) {
-			fold(f, row, &folded);
+		if (!has_line(f, row, perhaps || ht_diff_is_news(f, row), shown, &folded))
 			continue;
-		}
-		if (shown >= f->limit) {
-			folded.cut++;
-			folded.cut_delta += ht_compare_delta(row, v);
-			continue;
-		}
 		if (!shown++)
 			ht_emit_table(e, "rows", columns);
 		char *name = name_cell(f, row), *site = site_cell(f, row);
@@ -320,15 +328,8 @@ void ht_diff_markdown(const struct ht_diff *f, struct ht_buf *out)
 		      percent(total->old[v], total->new[v]).s, total->tested ? "" : "; one run a side, so noise is not known");
 	for (size_t i = 0; i < f->c->row_count; i++) {
 		const struct ht_compare_row *row = &f->c->rows[i];
-		if (!ht_diff_is_news(f, row)) {
-			fold(f, row, &folded);
+		if (!has_line(f, row, ht_diff_is_news(f, row), shown, &folded))
 			continue;
-		}
-		if (shown >= f->limit) {
-			folded.cut++;
-			folded.cut_delta += ht_compare_delta(row, v);
-			continue;
-		}
 		if (!shown++)
 			ht_buf_printf(out, "| | old | new | change | %% | %s |\n|---|---:|---:|---:|---:|---|\n", f->by);
 		char *name = name_cell(f, row);

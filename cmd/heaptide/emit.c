@@ -112,6 +112,14 @@ void ht_emit_text(struct ht_emitter *e, const char *fmt, ...)
 	free(s);
 }
 
+void ht_emit_clean(struct ht_emitter *e, const char *before, const char *text, const char *after)
+{
+	struct ht_buf b = {0};
+	ht_text_clean(&b, text);
+	ht_emit_text(e, "%s%.*s%s", before, (int)b.len, b.data ? (char *)b.data : "", after);
+	ht_buf_release(&b);
+}
+
 void ht_emit_newline(struct ht_emitter *e)
 {
 	if (e->format == HT_EMIT_TEXT && e->in_line)

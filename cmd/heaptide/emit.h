@@ -192,6 +192,8 @@ void ht_emit_json(struct ht_emitter *e, const char *key, struct ht_value v);
 
 /* Text alone: appended as it is (names must be clean). */
 void ht_emit_text(struct ht_emitter *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Between two clean texts one that may hold anything, made clean. */
+void ht_emit_clean(struct ht_emitter *e, const char *before, const char *text, const char *after);
 void ht_emit_newline(struct ht_emitter *e); /* ends the line if something stands on it */
 
 /* JSON "key": value; text "label value" on the current line, three spaces after what stands there.

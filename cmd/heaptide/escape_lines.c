@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "escape.h"
-#include "recorded.h"
 #include "text.h"
 
 /* --- words -------------------------------------------------------------------------------- */
@@ -225,14 +224,6 @@ void ht_escape_data(const struct ht_escape *x, const uint32_t *order, size_t sho
 
 /* --- the view ----------------------------------------------------------------------------- */
 
-static void say_nothing(const struct ht_escape *x)
-{
-	const uint32_t not = ht_unrecorded(x->a->trace, HT_CLASS_BIT(ALLOC));
-	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
-	ht_emit_text(x->e, "%s\n", line ? line : "nothing was allocated");
-	free(line);
-}
-
 static void show_text(const struct ht_escape *x, const uint32_t *order, size_t shown, size_t count)
 {
 	const struct ht_verdicts *v = x->verdicts;
@@ -246,7 +237,7 @@ static void show_text(const struct ht_escape *x, const uint32_t *order, size_t s
 	if (shown < count)
 		ht_emit_text(x->e, "and %s more callsites (-n 0 shows all)\n", ht_text_count(count - shown).s);
 	if (!count)
-		say_nothing(x);
+		ht_emit_text(x->e, "nothing was allocated\n");
 	else
 		ht_emit_text(x->e, "\n%s of %s blocks have a verdict: %s stay, %s reused, %s to callers, %s upward, %s to "
 				   "threads, %s kept\n",
@@ -254,12 +245,7 @@ static void show_text(const struct ht_escape *x, const uint32_t *order, size_t s
 			     ht_text_count(v->blocks[HT_STAYS]).s, ht_text_count(v->blocks[HT_REUSED]).s,
 			     ht_text_count(v->blocks[HT_TO_CALLER]).s, ht_text_count(v->blocks[HT_UPWARD]).s,
 			     ht_text_count(v->blocks[HT_TO_THREAD]).s, ht_text_count(v->blocks[HT_KEPT]).s);
-	struct ht_buf path = {0};
-	ht_text_clean(&path, x->path);
-	ht_buf_byte(&path, '\0');
-	ht_emit_text(x->e, "next: heaptide escape --view=growth %s   --view=churn   --view=sizes   --view=lifetimes\n",
-		     (char *)path.data);
-	ht_buf_release(&path);
+	ht_emit_clean(x->e, "next: heaptide escape --view=growth ", x->path, "   --view=churn   --view=sizes   --view=lifetimes\n");
 }
 
 int ht_escape_lines(struct ht_escape *x, struct ht_diag *d)

@@ -83,19 +83,6 @@ static void show_function(const struct ht_escape *x, const uint32_t *rows, size_
 	free(name);
 }
 
-static void say_missing(const struct ht_escape *x, const struct ht_sources *sources)
-{
-	for (size_t i = 0; i < sources->count; i++) {
-		struct ht_buf path = {0};
-		ht_text_clean(&path, sources->files[i].path);
-		if (!sources->files[i].found)
-			ht_emit_text(x->e, "source not found: %.*s\n", (int)path.len, (char *)path.data);
-		else if (sources->files[i].newer)
-			ht_emit_text(x->e, "changed since the recording: %.*s\n", (int)path.len, (char *)path.data);
-		ht_buf_release(&path);
-	}
-}
-
 static void show_text(const struct ht_escape *x, const uint32_t *rows, size_t count)
 {
 	struct ht_sources sources = {
@@ -110,7 +97,7 @@ static void show_text(const struct ht_escape *x, const uint32_t *rows, size_t co
 	}
 	if (!count)
 		ht_emit_text(x->e, "no function of that name allocates\n");
-	say_missing(x, &sources);
+	ht_sources_say(x->e, &sources);
 	ht_sources_release(&sources);
 }
 

@@ -25,32 +25,38 @@ static const struct {
     [HT_WAIT_PROFILE_FAULT] = {"page faults", HT_CLASS_BIT(FAULT), 0},
 };
 
+static void hint_events(struct ht_diag *d, uint32_t classes)
+{
+	char *option = ht_classes_option(classes);
+	ht_hint(d, "`heaptide record --events=%s` records them", option);
+	free(option);
+}
+
+bool ht_export_say_unrecorded(const struct ht_trace *t, const char *what, uint32_t needs, uint32_t helps)
+{
+	struct ht_diag d = {0};
+	if (!ht_unrecorded(t, needs))
+		return false;
+	ht_fail(&d, HT_OK, "the profile is empty: %s were not recorded", what);
+	hint_events(&d, ht_unrecorded(t, needs | helps));
+	ht_message(&d);
+	return true;
+}
+
 /* Nothing of the kind is an empty profile: it opens everywhere. */
 static void say_if_empty(const struct ht_analysis *a, enum ht_wait_profile_kind kind)
 {
-	struct ht_diag d;
+	struct ht_diag d = {0};
 	const struct ht_selection *s = &a->options.selection;
 	bool selected = s->from_ns || s->to_ns != UINT64_MAX || s->thread || s->process || s->focus || s->ignore || s->module;
-	const uint32_t all = kinds[kind].needs | kinds[kind].helps;
-	const bool not = ht_unrecorded(a->trace, kinds[kind].needs) != 0;
-	if (not)
-		ht_fail(&d, HT_OK, "the profile is empty: %s were not recorded", kinds[kind].what);
-	else
-		ht_fail(&d, HT_OK, "the profile is empty: there are no %s in %s", kinds[kind].what,
-			selected ? "what is selected" : "this trace");
-	char *option = ht_classes_option(not ? ht_unrecorded(a->trace, all) : all);
-	if (not || ht_recorded(a->trace, all) == HT_RECORDED_UNKNOWN)
-		ht_hint(&d, "`heaptide record --events=%s` records them", option);
-	free(option);
+	const uint32_t needs = kinds[kind].needs, all = needs | kinds[kind].helps;
+	if (ht_export_say_unrecorded(a->trace, kinds[kind].what, needs, kinds[kind].helps))
+		return;
+	ht_fail(&d, HT_OK, "the profile is empty: there are no %s in %s", kinds[kind].what,
+		selected ? "what is selected" : "this trace");
+	if (ht_recorded(a->trace, all) == HT_RECORDED_UNKNOWN)
+		hint_events(&d, all);
 	ht_message(&d);
-}
-
-size_t ht_export_waits_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
-{
-	(void)ctx;
-	(void)a;
-	(void)passes;
-	return 0;
 }
 
 int ht_export_waits(const struct ht_profile **out, struct ht_analysis *a, enum ht_wait_profile_kind kind,

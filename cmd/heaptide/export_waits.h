@@ -1,4 +1,4 @@
-/* export_waits: the profiles of `heaptide export` that are of waiting, not of the heap. */
+/* export_waits: the profiles of `heaptide export` that are of waiting, not of the heap; and why one is empty, of either. */
 #ifndef HT_EXPORT_WAITS_H
 #define HT_EXPORT_WAITS_H
 
@@ -13,7 +13,8 @@ int ht_export_waits(const struct ht_profile **out, struct ht_analysis *a, enum h
 		    struct ht_diag *d);
 void ht_export_waits_free(const struct ht_profile *p);
 
-/* For options of the analysis: no events are read, only stacks. */
-size_t ht_export_waits_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes);
+/* On standard error: the profile is empty since these classes, called `what`, were not recorded, and how they are. Nothing,
+ * and false, where they were or may have been. helps: classes that are better recorded, too. */
+bool ht_export_say_unrecorded(const struct ht_trace *t, const char *what, uint32_t needs, uint32_t helps);
 
 #endif

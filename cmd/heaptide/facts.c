@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "recorded.h"
 #include "text.h"
 
 /* --- single facts ------------------------------------------------------------------------- */
@@ -132,10 +133,8 @@ char *ht_fact_command(const struct ht_trace *t)
 
 void ht_say_next(struct ht_emitter *e, const char *command, const char *path)
 {
-	struct ht_buf clean = {0};
-	ht_text_clean(&clean, path);
-	ht_emit_text(e, "\nnext: heaptide %s %.*s\n", command, (int)clean.len, (char *)clean.data);
-	ht_buf_release(&clean);
+	ht_emit_text(e, "\nnext: heaptide %s", command);
+	ht_emit_clean(e, " ", path, "\n");
 }
 
 /* --- how it ended ------------------------------------------------------------------------- */
@@ -186,9 +185,9 @@ static void emit_events(struct ht_emitter *e, const struct ht_event_counts *n)
 	ht_emit_close(e);
 }
 
-void ht_emit_classes(struct ht_emitter *e, const char *key, const struct ht_trace *t, uint32_t classes)
+void ht_emit_classes(struct ht_emitter *e, const char *key, bool known, uint32_t classes)
 {
-	if (!ht_trace_settings(t)->events) {
+	if (!known) {
 		ht_emit_json(e, key, ht_null());
 		return;
 	}
@@ -197,6 +196,21 @@ void ht_emit_classes(struct ht_emitter *e, const char *key, const struct ht_trac
 		if (classes >> i & 1)
 			ht_emit_json(e, NULL, ht_string(ht_event_class_names[i]));
 	ht_emit_close(e);
+}
+
+void ht_emit_unrecorded(struct ht_emitter *e, const struct ht_trace *t, uint32_t classes)
+{
+	ht_emit_classes(e, "not_recorded", ht_recorded(t, classes) != HT_RECORDED_UNKNOWN, ht_unrecorded(t, classes));
+}
+
+bool ht_say_unrecorded(struct ht_emitter *e, const struct ht_trace *t, uint32_t classes)
+{
+	const uint32_t not = ht_unrecorded(t, classes);
+	char *line = not ? ht_unrecorded_text(not, NULL) : NULL;
+	if (line)
+		ht_emit_text(e, "%s\n", line);
+	free(line);
+	return not != 0;
 }
 
 static void emit_lost(struct ht_emitter *e, const struct ht_trace *t)
@@ -260,7 +274,8 @@ void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a)
 	const struct ht_totals *n = &a->totals;
 	emit_sampled(e, a);
 	emit_events(e, &n->events);
-	ht_emit_classes(e, "events_recorded", a->trace, ht_trace_settings(a->trace)->events);
+	const uint32_t asked = ht_trace_settings(a->trace)->events;
+	ht_emit_classes(e, "events_recorded", asked != 0, asked);
 	ht_emit_json(e, "allocations", ht_count(n->c.allocs));
 	ht_emit_json(e, "frees", ht_count(n->c.frees));
 	ht_emit_json(e, "allocated_bytes", ht_bytes(n->c.bytes));
@@ -357,12 +372,7 @@ void ht_emit_completeness(struct ht_emitter *e, const struct ht_analysis *a)
 	if (ht_fact_off(t))
 		ht_emit_text(e, ", the hook turned itself off: %s", ht_fact_off(t));
 	char *shadow = ht_fact_flag(t, "shadowed_by");
-	if (shadow) {
-		struct ht_buf clean = {0};
-		ht_text_clean(&clean, shadow);
-		ht_emit_text(e, ", shadowed by %.*s: its allocations were not seen", (int)clean.len,
-			     clean.data ? (char *)clean.data : "");
-		ht_buf_release(&clean);
-	}
+	if (shadow)
+		ht_emit_clean(e, ", shadowed by ", shadow, ": its allocations were not seen");
 	free(shadow);
 }

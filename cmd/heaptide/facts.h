@@ -47,8 +47,14 @@ void ht_say_sampled(struct ht_emitter *e, const struct ht_analysis *a);
 void ht_emit_errors(struct ht_emitter *e, const struct ht_counters *c);
 /* " ±1.2 %" behind a number that is an estimate; text alone. */
 void ht_say_spread(struct ht_emitter *e, const struct ht_counters *c, enum ht_spread_of of, uint64_t value);
-/* These classes of events by name, as an array; null where the trace does not say what was asked for. JSON alone. */
-void ht_emit_classes(struct ht_emitter *e, const char *key, const struct ht_trace *t, uint32_t classes);
+/* These classes of events by name, as an array; known false, where a trace does not say what was asked for: null. JSON
+ * alone. */
+void ht_emit_classes(struct ht_emitter *e, const char *key, bool known, uint32_t classes);
+/* "not_recorded": those of the classes that the trace was not asked for. JSON alone. */
+void ht_emit_unrecorded(struct ht_emitter *e, const struct ht_trace *t, uint32_t classes);
+/* Text: "allocations were not recorded (record with --events=+alloc)", where the trace was not asked for some of the
+ * classes. Is that so? */
+bool ht_say_unrecorded(struct ht_emitter *e, const struct ht_trace *t, uint32_t classes);
 /* The totals' keys, into the object that is open; JSON alone. */
 void ht_emit_totals(struct ht_emitter *e, const struct ht_analysis *a);
 /* Text: one line that starts with the label, of frees that ended no block of their image or that nobody saw. Nothing

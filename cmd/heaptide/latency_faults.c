@@ -102,6 +102,7 @@ static int show_view(struct ht_latency_show *x, struct ht_diag *d)
 const struct ht_latency_view ht_latency_faults = {
     .name = "faults",
     .needs = HT_CLASS_BIT(FAULT),
+    .idle = HT_CHOICES_OF_SIZES | HT_CHOICES_OF_NAMES,
     .nothing = NOTHING,
     .next = "latency --view=stalls",
     .rows = 20,

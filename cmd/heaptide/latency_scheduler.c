@@ -143,6 +143,6 @@ const struct ht_latency_view ht_latency_scheduler = {
     .rows = ROWS,
     .times = true,
     .states = true,
-    .unnamed = true,
+    .idle = HT_CHOICES_OF_STACKS | HT_CHOICE_ALLOCATORS | HT_CHOICES_OF_SIZES | HT_CHOICES_OF_NAMES,
     .show = show,
 };

@@ -144,6 +144,7 @@ static int show(struct ht_latency_show *x, struct ht_diag *d)
 const struct ht_latency_view ht_latency_stalls = {
     .name = "stalls",
     .needs = HT_CLASS_BIT(STALL) | HT_CLASS_BIT(FAULT),
+    .idle = HT_CHOICES_OF_SIZES | HT_CHOICES_OF_NAMES,
     .nothing = NOTHING,
     .next = "latency --view=faults",
     .rows = 20,

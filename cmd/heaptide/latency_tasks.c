@@ -303,6 +303,7 @@ static int show_regions(struct ht_latency_show *x, struct ht_diag *d)
 const struct ht_latency_view ht_latency_tasks = {
     .name = "tasks",
     .needs = HT_CLASS_BIT(ALLOC) | HT_CLASSES_OF_STATES,
+    .idle = HT_CHOICES_OF_STACKS | HT_CHOICE_ALLOCATORS | HT_CHOICES_OF_SIZES | HT_CHOICE_REGION,
     .next = "latency --view=regions",
     .rows = 20,
     .show = show_tasks,
@@ -310,6 +311,7 @@ const struct ht_latency_view ht_latency_tasks = {
 const struct ht_latency_view ht_latency_regions = {
     .name = "regions",
     .needs = HT_CLASS_BIT(ALLOC) | HT_CLASSES_OF_STATES,
+    .idle = HT_CHOICES_OF_STACKS | HT_CHOICE_ALLOCATORS | HT_CHOICES_OF_SIZES | HT_CHOICE_TASK,
     .next = "latency --view=locks",
     .rows = 20,
     .show = show_regions,

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "facts.h"
 #include "latency_tasks.h"
 #include "text.h"
 
@@ -242,8 +243,8 @@ void ht_tasks_say(const struct ht_tasks_told *w, size_t shown)
 	if (!x->l)
 		ht_latency_nothing(x, "what their time went for is not known", HT_CLASSES_OF_STATES);
 	else
-		ht_latency_part(x, HT_CLASSES_OF_STATES);
-	ht_latency_part(x, HT_CLASS_BIT(ALLOC));
+		ht_say_unrecorded(x->e, x->a->trace, HT_CLASSES_OF_STATES);
+	ht_say_unrecorded(x->e, x->a->trace, HT_CLASS_BIT(ALLOC));
 	for (size_t i = 0; i < shown && i < NAMES_IN_TEXT; i++)
 		say_group(w, &w->groups->items[i]);
 }

@@ -9,6 +9,7 @@
 #include "emit.h"
 #include "frame_cells.h"
 #include "latency.h"
+#include "options.h"
 #include "pass.h"
 #include "recorded.h"
 
@@ -29,7 +30,7 @@ struct ht_latency_view {
 	size_t rows;	   /* in text, without --limit */
 	bool times;	   /* shows nothing without a model of times */
 	bool states;	   /* nor without waits, switches or schedstats in it */
-	bool unnamed;	   /* has no use for --region and --task */
+	uint32_t idle;	   /* options that it has no use for: HT_CHOICE_* */
 	/* Makes the view's passes over the events, at most HT_OTHER_PASSES; NULL: it needs no events. */
 	size_t (*passes)(struct ht_latency_show *x, struct ht_pass *passes);
 	/* Renders; the head has been said. 0 or < 0 with d. */
@@ -42,10 +43,11 @@ extern const struct ht_latency_view ht_latency_threads, ht_latency_blocking, ht_
 /* --by of the view "faults": index of site, code. In latency_faults.c. */
 extern int ht_latency_faults_by;
 
+/* "worst: client waited 1.2 s for mutex table_lock in 14 waits; mostly let go by ...": nothing where nobody waited for a lock.
+ * In latency_worst.c. */
+void ht_latency_say_worst(const struct ht_latency_show *x);
 /* Where there is no row: "nothing waited", or that waits were not recorded, and how they are. */
 void ht_latency_nothing(const struct ht_latency_show *x, const char *what, uint32_t classes);
-/* One line behind rows, if some of these classes were not recorded. */
-void ht_latency_part(const struct ht_latency_show *x, uint32_t classes);
 
 /* --- latency_cells.c: how rows name things ------------------------------------------------- */
 

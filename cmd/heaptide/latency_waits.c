@@ -1,6 +1,7 @@
 /* latency_waits: the views "blocking" and "io": waits by what was waited for and the code that waited. */
 #include <stdlib.h>
 
+#include "facts.h"
 #include "latency_views.h"
 #include "wait_sites.h"
 
@@ -75,7 +76,7 @@ static void rows(struct ht_latency_show *x, uint32_t kinds, const struct ht_colu
 		    x->e,
 		    "\ntime: in the call; blocked: of it off the processor, until what it waited for was there\n");
 	if (sites.count && !io)
-		ht_latency_part(x, HT_CLASSES_OF_WAITS);
+		ht_say_unrecorded(x->e, x->a->trace, HT_CLASSES_OF_WAITS);
 	ht_wait_sites_release(&sites);
 }
 
@@ -124,7 +125,7 @@ const struct ht_latency_view ht_latency_blocking = {
     .rows = ROWS,
     .times = true,
     .states = true,
-    .unnamed = true,
+    .idle = HT_CHOICE_ALLOCATORS | HT_CHOICES_OF_SIZES | HT_CHOICES_OF_NAMES,
     .show = show_blocking,
 };
 const struct ht_latency_view ht_latency_io = {
@@ -135,6 +136,6 @@ const struct ht_latency_view ht_latency_io = {
     .rows = ROWS,
     .times = true,
     .states = true,
-    .unnamed = true,
+    .idle = HT_CHOICE_ALLOCATORS | HT_CHOICES_OF_SIZES | HT_CHOICES_OF_NAMES,
     .show = show_io,
 };

@@ -92,11 +92,36 @@ extern const struct ht_option ht_moment_options[]; /* at, temporary */
 extern const struct ht_option
     ht_filter_options[]; /* focus, ignore, hide, allocators, module, min-size, max-size, region, task */
 
+/* Those of the shared options that not everything has a use for. */
+enum ht_choice {
+	HT_CHOICE_AT = 1 << 0,
+	HT_CHOICE_TEMPORARY = 1 << 1,
+	HT_CHOICE_FOCUS = 1 << 2,
+	HT_CHOICE_IGNORE = 1 << 3,
+	HT_CHOICE_HIDE = 1 << 4,
+	HT_CHOICE_ALLOCATORS = 1 << 5,
+	HT_CHOICE_MODULE = 1 << 6,
+	HT_CHOICE_MIN_SIZE = 1 << 7,
+	HT_CHOICE_MAX_SIZE = 1 << 8,
+	HT_CHOICE_REGION = 1 << 9,
+	HT_CHOICE_TASK = 1 << 10,
+	HT_CHOICE_LIMIT = 1 << 11,
+	HT_CHOICES_OF_STACKS = HT_CHOICE_FOCUS | HT_CHOICE_IGNORE | HT_CHOICE_MODULE,
+	HT_CHOICES_OF_SIZES = HT_CHOICE_MIN_SIZE | HT_CHOICE_MAX_SIZE,
+	HT_CHOICES_OF_NAMES = HT_CHOICE_REGION | HT_CHOICE_TASK,
+};
+/* Was it given? */
+bool ht_chosen(enum ht_choice one);
+/* "--focus, --task": those that were; heap, NULL: none. */
+char *ht_choices_given(uint32_t choices);
+/* An option that would change nothing is refused, for who gave it expects that it does: 0, or HT_ERR_USAGE where some of
+ * them were given: "--at, --region: no effect on WHAT". */
+int ht_choices_refuse(uint32_t choices, const char *what, struct ht_diag *d);
+
 /* Rows of a result. */
 extern const struct ht_option ht_rows_options[]; /* limit */
 /* How many are shown; SIZE_MAX: all. usual: without --limit. */
 size_t ht_rows_limit(size_t usual);
-bool ht_rows_limit_given(void);
 
 struct ht_symbol_settings {
 	const char *sysroot, *source_root;

@@ -4,7 +4,11 @@
  */
 #include "options.h"
 
+#include <stdlib.h>
+
 struct ht_selection_settings ht_selection_settings = {.max_size = UINT64_MAX, .temporary = 1};
+
+static bool temporary_given;
 
 const struct ht_option ht_range_options[] = {
     {.name = "", .kind = HT_OPTION_HEADING, .help = "What is looked at:"},
@@ -43,6 +47,7 @@ const struct ht_option ht_moment_options[] = {
     {.name = "temporary",
      .kind = HT_OPTION_NUMBER,
      .value = &ht_selection_settings.temporary,
+     .given = &temporary_given,
      .argument = "N",
      .help = "temporary: freed after at most N other allocations of its thread",
      .fallback = "1"},
@@ -125,9 +130,56 @@ size_t ht_rows_limit(size_t usual)
 	return rows.limit ? (size_t)rows.limit : SIZE_MAX;
 }
 
-bool ht_rows_limit_given(void)
+bool ht_chosen(enum ht_choice one)
 {
-	return rows.given;
+	const struct ht_selection_settings *s = &ht_selection_settings;
+	switch (one) {
+	case HT_CHOICE_AT:
+		return s->at.kind != HT_TIME_NONE;
+	case HT_CHOICE_TEMPORARY:
+		return temporary_given;
+	case HT_CHOICE_FOCUS:
+		return s->focus;
+	case HT_CHOICE_IGNORE:
+		return s->ignore;
+	case HT_CHOICE_HIDE:
+		return s->hide;
+	case HT_CHOICE_ALLOCATORS:
+		return s->allocators;
+	case HT_CHOICE_MODULE:
+		return s->module;
+	case HT_CHOICE_MIN_SIZE:
+		return s->min_size;
+	case HT_CHOICE_MAX_SIZE:
+		return s->max_size != UINT64_MAX;
+	case HT_CHOICE_REGION:
+		return s->region;
+	case HT_CHOICE_TASK:
+		return s->task;
+	default:
+		return one == HT_CHOICE_LIMIT && rows.given;
+	}
+}
+
+char *ht_choices_given(uint32_t choices)
+{
+	static const char *const names[] = {"at",     "temporary", "focus",    "ignore", "hide", "allocators",
+					    "module", "min-size",  "max-size", "region", "task", "limit"};
+	struct ht_buf given = {0};
+	for (size_t i = 0; i < HT_ARRAY_SIZE(names); i++)
+		if (choices >> i & 1 && ht_chosen((enum ht_choice)(1u << i)))
+			ht_buf_printf(&given, "%s--%s", given.len ? ", " : "", names[i]);
+	if (given.len)
+		ht_buf_byte(&given, '\0');
+	return (char *)given.data;
+}
+
+int ht_choices_refuse(uint32_t choices, const char *what, struct ht_diag *d)
+{
+	char *given = ht_choices_given(choices);
+	const int code = given ? ht_fail(d, HT_ERR_USAGE, "%s: no effect on %s", given, what) : 0;
+	free(given);
+	return code;
 }
 
 struct ht_symbol_settings ht_symbol_settings;

@@ -144,6 +144,18 @@ int ht_reading_run(const char *path, struct ht_analysis_options *o, ht_reading_s
 	return status;
 }
 
+int ht_reading_run_passes(const char *path, size_t (*passes)(void *ctx, struct ht_analysis *a, struct ht_pass *passes),
+			  void *ctx, ht_reading_show *show)
+{
+	struct ht_analysis_options o;
+	ht_analysis_options_init(&o);
+	o.symbols = true;
+	o.by = HT_BY_LINE;
+	o.other_passes = passes;
+	o.other_ctx = ctx;
+	return ht_reading_run(path, &o, show);
+}
+
 bool ht_reading_thread_selected(const struct ht_trace *t, const struct ht_selection *s,
 				uint32_t thread)
 {

@@ -12,6 +12,9 @@
  * shared options say, lets `show` render, and returns the exit status. */
 typedef int ht_reading_show(struct ht_analysis *a, const char *path, struct ht_diag *d);
 int ht_reading_run(const char *path, struct ht_analysis_options *o, ht_reading_show *show);
+/* The same for one whose numbers come of passes of its own, over callsites by line: ctx goes to `passes`. */
+int ht_reading_run_passes(const char *path, size_t (*passes)(void *ctx, struct ht_analysis *a, struct ht_pass *passes),
+			  void *ctx, ht_reading_show *show);
 
 /* Its steps, for commands that do something else in between. Opens; on failure prints the message and returns the exit status, else 0. */
 int ht_reading_open(struct ht_trace **t, const char *path);

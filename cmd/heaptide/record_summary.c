@@ -187,6 +187,10 @@ static void cell(struct ht_buf *b, const char *label, const char *number, const 
 static void table(struct ht_buf *b, const struct ht_recording *r, const struct numbers *n)
 {
 	double seconds = (double)r->result.duration_ns / 1e9;
+	if (!(r->settings.hook_options & HT_OPT_ALLOC)) {
+		ht_buf_printf(b, "  allocations were not recorded (--events)\n");
+		return;
+	}
 	cell(b, "allocations", ht_text_count(n->allocations).s,
 	     seconds > 0 ? ht_text_rate((double)n->allocations / seconds).s : "");
 	if (n->has_peak) {

@@ -33,6 +33,12 @@ bool ht_report_unrecorded(const struct ht_report *r);
 /* The function that allocates most by the metric, NULL when none has a name; heap. */
 char *ht_report_hottest(const struct ht_report *r);
 
+/* --- report_head.c: the summary's first lines ---------------------------------------------- */
+
+void ht_report_head(struct ht_report *r);
+/* Frames were met in it, and it has no debug information. */
+bool ht_report_poor_symbols(const struct ht_module_quality *m);
+
 /* --- report_cells.c: how rows name things and numbers -------------------------------------- */
 
 /* "cache_insert ← handle_get ← worker": at most `frames` of the node's stack from the callsite on.

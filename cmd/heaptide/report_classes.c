@@ -124,6 +124,7 @@ static void size_spread_cells(struct ht_emitter *e, const struct ht_size_class *
 int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 {
 	(void)d;
+	const bool live = r->metric == HT_METRIC_LIVE;
 	const struct ht_column columns[] = {
 	    {.key = "range", .heading = "requested", .flags = HT_COLUMN_TEXT_ONLY},
 	    {.key = "min", .flags = HT_COLUMN_DATA_ONLY},
@@ -134,7 +135,10 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 	    {.key = "live_objects", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "live_bytes", .flags = HT_COLUMN_DATA_ONLY},
 	    {.key = "peak_objects", .flags = HT_COLUMN_DATA_ONLY},
-	    {.key = "peak_bytes", .heading = "at peak"},
+	    {.key = "peak_bytes", .flags = HT_COLUMN_DATA_ONLY},
+	    {.key = "snapshot",
+	     .heading = ht_report_metric_heading(live ? HT_METRIC_LIVE : HT_METRIC_PEAK),
+	     .flags = HT_COLUMN_TEXT_ONLY},
 	    {.key = "spread",
 	     .heading = ht_report_spread_heading(HT_METRIC_BYTES),
 	     .flags = HT_COLUMN_TEXT_ONLY | HT_COLUMN_ESTIMATE},
@@ -170,6 +174,7 @@ int ht_report_sizes(struct ht_report *r, struct ht_diag *d)
 		ht_emit_cell(r->e, ht_bytes(c->live_bytes));
 		ht_emit_cell(r->e, ht_count(c->peak_objects));
 		ht_emit_cell(r->e, ht_bytes(c->peak_bytes));
+		ht_emit_cell(r->e, ht_bytes(live ? c->live_bytes : c->peak_bytes));
 		size_spread_cells(r->e, c);
 		ht_emit_cell(r->e, r->a->sample_bytes ? ht_null() : ht_count(c->temporary));
 		ht_emit_cell(r->e, ht_string(bars));

@@ -183,27 +183,6 @@ static void show_function(struct ht_report *r, const struct ht_listed_function *
 	ht_emit_text(r->e, "\n");
 }
 
-/* What the sources have to do with what ran, once per file. */
-static void say_sources(struct ht_report *r, const struct ht_sources *sources)
-{
-	bool missing = false;
-	for (size_t i = 0; i < sources->count; i++) {
-		const struct ht_source_file *f = &sources->files[i];
-		struct ht_buf path = {0};
-		ht_text_clean(&path, f->path);
-		if (!f->found)
-			ht_emit_text(r->e, "source not found: %.*s\n", (int)path.len,
-				     (char *)path.data);
-		else if (f->newer)
-			ht_emit_text(r->e, "changed since the recording: %.*s\n", (int)path.len,
-				     (char *)path.data);
-		missing |= !f->found;
-		ht_buf_release(&path);
-	}
-	if (missing && !sources->root)
-		ht_emit_text(r->e, "hint: --source-root DIR names the folder that holds them\n");
-}
-
 static void show_text(struct ht_report *r, const struct ht_listing *l, size_t shown,
 		      struct ht_sources *sources)
 {
@@ -221,7 +200,7 @@ static void show_text(struct ht_report *r, const struct ht_listing *l, size_t sh
 			     ht_text_count(l->count - shown).s);
 	if (!l->count)
 		ht_emit_text(r->e, "no function of that name allocates\n");
-	say_sources(r, sources);
+	ht_sources_say(r->e, sources);
 }
 
 int ht_report_list(struct ht_report *r, struct ht_diag *d)

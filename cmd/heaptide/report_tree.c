@@ -167,7 +167,7 @@ static void show_tree(struct ht_report *r, enum ht_direction direction)
 	columns[4].heading = ht_report_companion_heading(r->metric);
 	ht_analysis_tree(r->a, direction, r->metric, &tree);
 	struct walk w = {.r = r, .t = &tree, .limit = ht_rows_limit(text ? 60 : SIZE_MAX)};
-	if (text && !ht_rows_limit_given())
+	if (text && !ht_chosen(HT_CHOICE_LIMIT))
 		w.smallest = smallest_share * (double)ht_counters_metric(&tree.sum, r->metric);
 	w.shown_as = ht_xcalloc(tree.count, sizeof(*w.shown_as));
 	ht_emit_text(r->e, "%s, by %s\n\n",

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "facts.h"
 #include "output.h"
+#include "recorded.h"
 #include "text.h"
 
 /* The path of the first program that ran; "" unknown. */
@@ -71,7 +72,8 @@ static int add_analysis(struct ht_runs *r, struct ht_compare *c, struct ht_compa
 {
 	struct ht_runs_side *s = &r->sides[side];
 	struct ht_diag why = {0};
-	double scale = scale_of(r, s, a);
+	const uint32_t bare = ht_unrecorded(a->trace, HT_CLASS_BIT(ALLOC));
+	double scale = bare ? 1 : scale_of(r, s, a);
 	int status = ht_reading_status(a->trace);
 	if (status)
 		r->status = status;
@@ -79,6 +81,10 @@ static int add_analysis(struct ht_runs *r, struct ht_compare *c, struct ht_compa
 		ht_warn("%s: incomplete: %s", path, why.text);
 		r->incomplete = true;
 	}
+	s->classes_known = (!s->runs || s->classes_known) && ht_trace_settings(a->trace)->events;
+	s->not_recorded |= bare;
+	if (bare && !r->bare.count++)
+		r->bare.path = ht_xstrdup(path);
 	if (scale <= 0) {
 		ht_warn("%s: no %s in it", path, r->per == HT_PER_REGION ? r->region : "time span");
 		return 2;
@@ -128,6 +134,19 @@ int ht_runs_add(struct ht_runs *r, struct ht_compare *c, struct ht_compare *also
 	return status;
 }
 
+int ht_runs_unrecorded(const struct ht_runs *r, const char *so)
+{
+	if (!r->bare.count)
+		return 0;
+	char *text = ht_unrecorded_text(HT_CLASS_BIT(ALLOC), so);
+	if (r->bare.count == 1)
+		ht_warn("%s: %s", r->bare.path, text);
+	else
+		ht_warn("%s and %u more: %s", r->bare.path, r->bare.count - 1, text);
+	free(text);
+	return ht_exit_status(HT_ERR_USAGE);
+}
+
 void ht_runs_warn(const struct ht_runs *r, const struct ht_compare *c)
 {
 	const struct ht_runs_side *old = &r->sides[HT_OLD], *new = &r->sides[HT_NEW];
@@ -148,6 +167,7 @@ void ht_runs_warn(const struct ht_runs *r, const struct ht_compare *c)
 void ht_runs_release(struct ht_runs *r)
 {
 	free(r->unnamed.text);
+	free(r->bare.path);
 	for (int i = 0; i < 2; i++) {
 		free(r->sides[i].path);
 		free(r->sides[i].command);

@@ -134,6 +134,21 @@ const char *ht_source_line(const struct ht_source_file *f, uint32_t line)
 	return f && line && line <= f->line_count ? f->lines[line - 1] : NULL;
 }
 
+void ht_sources_say(struct ht_emitter *e, const struct ht_sources *s)
+{
+	bool missing = false;
+	for (size_t i = 0; i < s->count; i++) {
+		const struct ht_source_file *f = &s->files[i];
+		if (!f->found)
+			ht_emit_clean(e, "source not found: ", f->path, "\n");
+		else if (f->newer)
+			ht_emit_clean(e, "changed since the recording: ", f->path, "\n");
+		missing |= !f->found;
+	}
+	if (missing && !s->root)
+		ht_emit_text(e, "hint: --source-root DIR names the folder that holds them\n");
+}
+
 void ht_sources_release(struct ht_sources *s)
 {
 	for (size_t i = 0; i < s->count; i++) {

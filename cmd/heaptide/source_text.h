@@ -5,6 +5,7 @@
 #ifndef HT_SOURCE_TEXT_H
 #define HT_SOURCE_TEXT_H
 
+#include "emit.h"
 #include "stored_symbols.h"
 
 struct ht_source_file {
@@ -29,6 +30,8 @@ const struct ht_source_file *ht_source_file(struct ht_sources *s, const char *pa
 const char *ht_source_line(const struct ht_source_file *f, uint32_t line);
 /* Where a file lies below root, NULL if it does not; heap. */
 char *ht_source_place(const char *root, const char *path);
+/* Text: which of them were not found, or changed since the recording, once per file; and what to do about it. */
+void ht_sources_say(struct ht_emitter *e, const struct ht_sources *s);
 void ht_sources_release(struct ht_sources *s);
 
 #endif

@@ -82,28 +82,12 @@ static uint64_t time_of(const struct ht_timeline *t, size_t columns, size_t i)
 
 static size_t first_span(const struct ht_timeline *t, uint32_t thread)
 {
-	size_t lo = 0, hi = t->span_count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (t->spans[mid].thread < thread)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return HT_LOWER_BOUND(t->spans, t->span_count, thread, thread);
 }
 
 static size_t first_slice(const struct ht_timeline *t, uint32_t thread)
 {
-	size_t lo = 0, hi = t->slice_count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (t->slices[mid].thread < thread)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return HT_LOWER_BOUND(t->slices, t->slice_count, thread, thread);
 }
 
 void ht_lane_states(const struct ht_timeline *t, uint32_t thread, size_t columns, uint8_t *classes)

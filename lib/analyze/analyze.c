@@ -100,6 +100,14 @@ static void select_population(struct ht_analysis *a, bool *images, bool *threads
 
 /* --- the run ------------------------------------------------------------------------------ */
 
+size_t ht_no_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
+{
+	(void)ctx;
+	(void)a;
+	(void)passes;
+	return 0;
+}
+
 static void run_other_passes(struct ht_analysis *a, const bool *threads)
 {
 	struct ht_pass passes[HT_OTHER_PASSES];

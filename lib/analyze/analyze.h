@@ -92,6 +92,8 @@ struct ht_analysis_options {
 	"g_(strndup|memdup2?|try_(malloc0?|realloc)(_n)?|slice_(alloc0|copy))|"                                  \
 	"__gmp_default_(re)?allocate|_?Py(Mem|Object)_(Raw)?(M|C|Re)alloc)$"
 void ht_analysis_options_init(struct ht_analysis_options *o);
+/* For other_passes: no events are read, only stacks. */
+size_t ht_no_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes);
 
 /* First and last instant of the images that `process` selects, for times given as a share.
  * An image still running ends with the trace. No image: 0, 0. */

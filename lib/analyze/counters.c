@@ -35,6 +35,22 @@ void ht_counters_add(struct ht_counters *a, const struct ht_counters *b)
 	a->own_peak_bytes = a->own_peak_objects = a->own_peak_time_ns = 0;
 }
 
+void ht_size_class_set(struct ht_size_class *s, unsigned k, const struct ht_counters *c)
+{
+	*s = (struct ht_size_class){
+		.min = k ? UINT64_C(1) << (k - 1) : 0,
+		.max = k ? UINT64_MAX >> (64 - k) : 0,
+		.allocs = c->allocs,
+		.bytes = c->bytes,
+		.live_objects = c->live_objects,
+		.live_bytes = c->live_bytes,
+		.peak_objects = c->peak_objects,
+		.peak_bytes = c->peak_bytes,
+		.temporary = c->temporary,
+		.spread = c->spread,
+	};
+}
+
 double ht_counters_stderr(const struct ht_counters *c, enum ht_spread_of of)
 {
 	return c->spread ? sqrt(c->spread->variance[of]) : 0;

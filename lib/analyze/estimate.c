@@ -318,20 +318,9 @@ static void hand_over_sites(struct ht_estimate *e)
 static void hand_over_sizes(struct ht_estimate *e)
 {
 	for (size_t i = 0; i < HT_SIZE_CLASSES; i++) {
-		struct ht_size_class *k = &e->a->sizes[i];
 		struct ht_counters c;
 		hand_over(e, &e->sizes[i], &c);
-		*k = (struct ht_size_class){
-			.min = k->min,
-			.max = k->max,
-			.allocs = c.allocs,
-			.bytes = c.bytes,
-			.live_objects = c.live_objects,
-			.live_bytes = c.live_bytes,
-			.peak_objects = c.peak_objects,
-			.peak_bytes = c.peak_bytes,
-			.spread = c.spread,
-		};
+		ht_size_class_set(&e->a->sizes[i], (unsigned)i, &c);
 	}
 }
 

@@ -353,17 +353,7 @@ static void finish_sizes(struct ht_tally_pass *p)
 	for (unsigned k = 0; k < HT_SIZE_CLASSES; k++) {
 		struct ht_counters c;
 		settle(p, &p->of_size, k, &c);
-		p->a->sizes[k] = (struct ht_size_class){
-			.min = k ? UINT64_C(1) << (k - 1) : 0,
-			.max = k ? UINT64_MAX >> (64 - k) : 0,
-			.allocs = c.allocs,
-			.bytes = c.bytes,
-			.live_objects = c.live_objects,
-			.live_bytes = c.live_bytes,
-			.peak_objects = c.peak_objects,
-			.peak_bytes = c.peak_bytes,
-			.temporary = c.temporary,
-		};
+		ht_size_class_set(&p->a->sizes[k], k, &c);
 	}
 }
 

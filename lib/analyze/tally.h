@@ -100,5 +100,7 @@ static inline unsigned ht_size_class_of(uint64_t size)
 {
 	return size ? 64u - (unsigned)__builtin_clzll(size) : 0;
 }
+/* Class k with these numbers. */
+void ht_size_class_set(struct ht_size_class *s, unsigned k, const struct ht_counters *c);
 
 #endif

@@ -41,6 +41,20 @@ int ht_exit_status(int code);
 
 #define HT_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Of `count` items that ascend by `field`: the first in which that is `value` or more; count where there is none. */
+#define HT_LOWER_BOUND(items, count, field, value)                        \
+	({                                                                \
+		size_t ht_lo = 0, ht_hi = (count);                        \
+		while (ht_lo < ht_hi) {                                   \
+			const size_t ht_mid = ht_lo + (ht_hi - ht_lo) / 2; \
+			if ((items)[ht_mid].field < (value))              \
+				ht_lo = ht_mid + 1;                       \
+			else                                              \
+				ht_hi = ht_mid;                           \
+		}                                                         \
+		ht_lo;                                                    \
+	})
+
 /* These never return NULL: on exhaustion they print one line and exit 3. Outside the target only. */
 void *ht_xmalloc(size_t n);
 void *ht_xcalloc(size_t n, size_t size);

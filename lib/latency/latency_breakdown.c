@@ -78,15 +78,7 @@ size_t ht_latency_span_at(const struct ht_latency_thread *t, uint64_t ns)
 
 size_t ht_latency_fault_at(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t ns)
 {
-	size_t lo = t->first_fault, hi = t->first_fault + t->fault_count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (l->faults[mid].time_ns < ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return t->first_fault + HT_LOWER_BOUND(l->faults + t->first_fault, t->fault_count, time_ns, ns);
 }
 
 void ht_breakdown_add(const struct ht_latency *l, const struct ht_latency_thread *t, uint64_t from, uint64_t to,

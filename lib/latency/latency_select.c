@@ -72,15 +72,8 @@ void ht_latency_choose_threads(struct ht_latency *l, const struct ht_schedstat *
 
 const struct ht_latency_thread *ht_latency_thread(const struct ht_latency *l, uint32_t id)
 {
-	size_t lo = 0, hi = l->thread_count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (l->threads[mid].id < id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < l->thread_count && l->threads[lo].id == id ? &l->threads[lo] : NULL;
+	const size_t i = HT_LOWER_BOUND(l->threads, l->thread_count, id, id);
+	return i < l->thread_count && l->threads[i].id == id ? &l->threads[i] : NULL;
 }
 
 /* --- records ------------------------------------------------------------------------------ */

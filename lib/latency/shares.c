@@ -62,15 +62,7 @@ void ht_shares_sort(struct ht_shares *s)
 
 static size_t row_at(const struct ht_shares *s, uint64_t row)
 {
-	size_t lo = 0, hi = s->count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (s->items[mid].row < row)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return HT_LOWER_BOUND(s->items, s->count, row, row);
 }
 
 const struct ht_share *ht_shares_of(const struct ht_shares *s, uint32_t row, size_t *count)

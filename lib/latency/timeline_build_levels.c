@@ -331,28 +331,12 @@ static int by_time(const void *pa, const void *pb)
 /* Threads stand by process, and spans by thread: where those of a process begin. */
 static size_t first_thread(const struct ht_timeline_work *w, uint32_t process)
 {
-	size_t lo = 0, hi = w->threads.count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (w->threads.items[mid].process < process)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return HT_LOWER_BOUND(w->threads.items, w->threads.count, process, process);
 }
 
 static size_t first_span(const struct ht_timeline_work *w, size_t thread)
 {
-	size_t lo = 0, hi = w->spans.count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (w->spans.items[mid].thread < thread)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return HT_LOWER_BOUND(w->spans.items, w->spans.count, thread, thread);
 }
 
 /* How many threads of a process were there, or, with runnable, waited for a processor. */

@@ -116,7 +116,7 @@ refused --focus='(' 'focus'
 same "sizes -n 2" 2 "$("$heaptide" report --json --view=sizes -n 2 t.tide | jq '.rows | length')"
 same "sizes: cut" "$(json --view=sizes '(.rows | length) - 2')" "$("$heaptide" report --json --view=sizes -n 2 t.tide | jq .truncated_rows)"
 for view in summary sites tree callers list sizes lifetimes threads modules; do
-	for shape in --json --csv --at=peak; do
+	for shape in --json --csv --limit=3; do
 		"$heaptide" report $shape --view=$view --thread=nosuch t.tide >out 2>said || fail "$view of nothing: status $?"
 		one_line said 'nothing in this trace matches'
 		[ $shape != --json ] || same "$view of nothing" 0 "$(jq '.rows | length' out)"

@@ -47,14 +47,6 @@ static void check_model(const struct ht_latency *l)
 	}
 }
 
-static size_t no_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
-{
-	(void)ctx;
-	(void)a;
-	(void)passes;
-	return 0;
-}
-
 static void check_rows(struct ht_trace *t, const struct ht_latency *l)
 {
 	struct ht_lock_use locks;
@@ -73,7 +65,7 @@ static void check_rows(struct ht_trace *t, const struct ht_latency *l)
 	ht_wake_ups_release(&ups);
 	ht_analysis_options_init(&o);
 	o.jobs = 1;
-	o.other_passes = no_passes;
+	o.other_passes = ht_no_passes;
 	must(ht_analyze(&a, t, &o, &d) == 0);
 	ht_wait_sites_make(&sites, l, a->stacks, UINT32_MAX);
 	for (size_t i = 0; i < sites.count; i++)

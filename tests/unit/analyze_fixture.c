@@ -182,3 +182,11 @@ struct ht_analysis *fixture_analyze(struct fixture *f, const struct ht_analysis_
 		fail_msg("%s", d.text);
 	return a;
 }
+
+struct ht_analysis *fixture_stacks(struct fixture *f)
+{
+	struct ht_analysis_options o;
+	ht_analysis_options_init(&o);
+	o.other_passes = ht_no_passes;
+	return fixture_analyze(f, &o);
+}

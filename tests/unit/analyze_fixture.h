@@ -53,5 +53,7 @@ void fixture_cut(struct fixture *f);
 
 /* Analyzes with the given options, asserting success. */
 struct ht_analysis *fixture_analyze(struct fixture *f, const struct ht_analysis_options *o);
+/* The stacks alone, for what reads the events by itself. */
+struct ht_analysis *fixture_stacks(struct fixture *f);
 
 #endif

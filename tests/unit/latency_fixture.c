@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void latency_begin(struct fixture *f)
+{
+	fixture_begin(f);
+	fixture_image(f, 100, 0, 0);
+}
+
 uint32_t latency_thread(struct fixture *f, uint32_t image, uint32_t tid, const char *name, uint64_t begin, uint64_t end)
 {
 	f->now = begin * US;
@@ -76,6 +82,15 @@ void latency_wake(struct fixture *f, uint32_t thread, unsigned kind, unsigned ca
 	ht_trace_writer_wake(f->writer, &w);
 }
 
+void latency_lock(struct fixture *f, uint32_t thread, uint64_t object, uint64_t begin, uint64_t end)
+{
+	latency_wait(f, thread, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, object, begin, end);
+}
+void latency_unlock(struct fixture *f, uint32_t thread, uint64_t object, uint64_t at)
+{
+	latency_wake(f, thread, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, object, at);
+}
+
 void latency_stat(struct fixture *f, uint32_t thread, uint64_t at, uint64_t running, uint64_t runnable)
 {
 	latency_sliced_stat(f, thread, at, running, runnable, 1);
@@ -139,6 +154,12 @@ struct ht_latency *latency_read(struct fixture *f)
 {
 	const struct ht_selection all = {.to_ns = UINT64_MAX};
 	return latency_read_part(f, &all);
+}
+
+void latency_end(struct fixture *f, struct ht_latency *l)
+{
+	ht_latency_free(l);
+	fixture_end(f);
 }
 
 const char *latency_spans(const struct ht_latency *l, uint32_t thread)

@@ -1,9 +1,6 @@
 /* test_latency_locks: what lib/latency says of locks, sites of waits and wake-ups, on traces whose truth is drawn. */
 #include "latency_fixture.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "lock_use.h"
 #include "shares.h"
 #include "stacks.h"
@@ -38,19 +35,9 @@ static void shares(void **unused)
 
 static void begin(struct fixture *f)
 {
-	fixture_begin(f);
-	fixture_image(f, 100, 0, 0);
+	latency_begin(f);
 	for (unsigned i = 0; i < THREADS; i++)
 		latency_thread(f, 0, 100 + i, "", 0, 5000);
-}
-
-static void lock_wait(struct fixture *f, uint32_t thread, uint64_t object, uint64_t from, uint64_t to)
-{
-	latency_wait(f, thread, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, object, from, to);
-}
-static void unlock(struct fixture *f, uint32_t thread, uint64_t object, uint64_t at)
-{
-	latency_wake(f, thread, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, object, at);
 }
 
 /* Thread 0 has the lock from before; 1 waits, gets it and lets go; 2 gets it then; 3 gave up. Blocks made meanwhile
@@ -60,14 +47,14 @@ static void holds(void **unused)
 	(void)unused;
 	struct fixture f;
 	begin(&f);
-	lock_wait(&f, 1, LOCK, 100, 210);
-	unlock(&f, 0, LOCK, 200);
-	lock_wait(&f, 2, LOCK, 110, 410);
-	unlock(&f, 1, LOCK, 400);
+	latency_lock(&f, 1, LOCK, 100, 210);
+	latency_unlock(&f, 0, LOCK, 200);
+	latency_lock(&f, 2, LOCK, 110, 410);
+	latency_unlock(&f, 1, LOCK, 400);
 	latency_timed_wait(&f, 3, HT_WAIT_MUTEX, HT_CALL_MUTEX_TIMEDLOCK, HT_OUTCOME_TIMEOUT, LOCK, 260, 360, 100);
-	lock_wait(&f, 0, LOCK, 600, 650);
-	unlock(&f, 2, LOCK, 640);
-	lock_wait(&f, 3, OTHER, 500, 520);
+	latency_lock(&f, 0, LOCK, 600, 650);
+	latency_unlock(&f, 2, LOCK, 640);
+	latency_lock(&f, 3, OTHER, 500, 520);
 	static const struct {
 		uint32_t thread;
 		uint64_t at;
@@ -112,8 +99,7 @@ static void holds(void **unused)
 	assert_int_equal(u.items[1].allocs_held, 0);
 	ht_lock_bytes_release(state);
 	ht_lock_use_release(&u);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 /* Three queue at every hand-off: a convoy. One was woken in vain. */
@@ -124,11 +110,11 @@ static void convoys(void **unused)
 	begin(&f);
 	/* Thread i % 4 gets the lock at 100 (i + 3); it began to wait when it let go, three hand-offs before. */
 	for (unsigned i = 0; i < 12; i++) {
-		lock_wait(&f, i % 4, LOCK, 100 * i + 1, 100 * (i + 3));
-		unlock(&f, i % 4, LOCK, 100 * (i + 3) + 99);
+		latency_lock(&f, i % 4, LOCK, 100 * i + 1, 100 * (i + 3));
+		latency_unlock(&f, i % 4, LOCK, 100 * (i + 3) + 99);
 	}
 	latency_blocked(&f, 0, 2);
-	unlock(&f, 3, LOCK, 50);
+	latency_unlock(&f, 3, LOCK, 50);
 	latency_in(&f, 0, 60);
 	latency_blocked(&f, 0, 70);
 	latency_in(&f, 0, 300);
@@ -143,8 +129,7 @@ static void convoys(void **unused)
 	assert_int_equal(u.items[0].holds, 11);
 	assert_int_equal(u.items[0].hold_ns, 11 * 99 * US);
 	ht_lock_use_release(&u);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 static void wake_ups(void **unused)
@@ -154,18 +139,18 @@ static void wake_ups(void **unused)
 	begin(&f);
 	for (unsigned i = 0; i < 10; i++) {
 		uint64_t at = 100 + 100 * i;
-		lock_wait(&f, 0, LOCK, at, at + 50);
+		latency_lock(&f, 0, LOCK, at, at + 50);
 		latency_blocked(&f, 0, at + 1);
-		unlock(&f, i < 7 ? 1 : 2, LOCK, at + 40 - i);
+		latency_unlock(&f, i < 7 ? 1 : 2, LOCK, at + 40 - i);
 		latency_in(&f, 0, at + 45);
 		latency_preempted(&f, 0, at + 60);
 		latency_in(&f, 0, at + 80);
 	}
 	/* Nobody ended it; and a call that was long, but did not sleep. */
-	lock_wait(&f, 0, OTHER, 2000, 2100);
+	latency_lock(&f, 0, OTHER, 2000, 2100);
 	latency_blocked(&f, 0, 2001);
 	latency_in(&f, 0, 2099);
-	lock_wait(&f, 0, OTHER, 2200, 2300);
+	latency_lock(&f, 0, OTHER, 2200, 2300);
 	struct ht_latency *l = latency_read(&f);
 	struct ht_wake_up_rows r;
 	ht_wake_ups_make(&r, l);
@@ -183,16 +168,7 @@ static void wake_ups(void **unused)
 	assert_int_equal(wakers[1].count, 3);
 	assert_int_equal(r.items[1].wakeups, 0);
 	ht_wake_ups_release(&r);
-	ht_latency_free(l);
-	fixture_end(&f);
-}
-
-static size_t no_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
-{
-	(void)ctx;
-	(void)a;
-	(void)passes;
-	return 0;
+	latency_end(&f, l);
 }
 
 /* Two places in the code wait for one kind, one of them for another kind, too. */
@@ -229,10 +205,7 @@ static void sites(void **unused)
 	latency_blocked(&f, 0, 310);
 	latency_in(&f, 0, 590);
 	struct ht_latency *l = latency_read(&f);
-	struct ht_analysis_options o;
-	ht_analysis_options_init(&o);
-	o.other_passes = no_passes;
-	struct ht_analysis *a = fixture_analyze(&f, &o);
+	struct ht_analysis *a = fixture_stacks(&f);
 	struct ht_wait_sites s;
 	ht_wait_sites_make(&s, l, a->stacks, UINT32_MAX);
 	assert_int_equal(s.count, 3);
@@ -254,8 +227,7 @@ static void sites(void **unused)
 	assert_int_equal(s.items[2].frame->address, 0x4000 - 1);
 	ht_wait_sites_release(&s);
 	ht_analysis_free(a);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 int main(void)

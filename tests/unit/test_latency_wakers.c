@@ -1,8 +1,6 @@
 /* test_latency_wakers: who ended which wait, in cases made by hand and in hand-offs whose truth a simulation knows. */
 #include "latency_fixture.h"
 
-#include <stdlib.h>
-
 enum { A = 0x1000, B = 0x2000 };
 
 static uint32_t threads_of(struct fixture *f, uint32_t image, unsigned n)
@@ -19,20 +17,19 @@ static void locks(void **unused)
 {
 	(void)unused;
 	struct fixture f;
-	fixture_begin(&f);
-	fixture_image(&f, 100, 0, 0);
+	latency_begin(&f);
 	uint32_t t = threads_of(&f, 0, 3), u = t + 1, v = t + 2;
 	/* Two unlocks while it waits: the later one let it in. Its own, and another lock's, did not. */
-	latency_wait(&f, t, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, A, 10, 50);
-	latency_wake(&f, u, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, A, 20);
-	latency_wake(&f, v, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, A, 40);
-	latency_wake(&f, u, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, B, 45);
-	latency_wake(&f, t, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, A, 48);
+	latency_lock(&f, t, A, 10, 50);
+	latency_unlock(&f, u, A, 20);
+	latency_unlock(&f, v, A, 40);
+	latency_unlock(&f, u, B, 45);
+	latency_unlock(&f, t, A, 48);
 	/* One that came before it began to wait. */
-	latency_wait(&f, t, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, B, 100, 120);
+	latency_lock(&f, t, B, 100, 120);
 	/* It gave up. */
 	latency_timed_wait(&f, t, HT_WAIT_MUTEX, HT_CALL_MUTEX_TIMEDLOCK, HT_OUTCOME_TIMEOUT, B, 200, 220, 10);
-	latency_wake(&f, u, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, B, 210);
+	latency_unlock(&f, u, B, 210);
 	/* Readers were let in by the writer, whatever other readers did. */
 	latency_wait(&f, t, HT_WAIT_RWLOCK, HT_CALL_RWLOCK_WRLOCK, A, 300, 340);
 	latency_wake(&f, u, HT_WAIT_RWLOCK, HT_CALL_RWLOCK_UNLOCK, 0, A, 320);
@@ -56,8 +53,7 @@ static void locks(void **unused)
 	assert_int_equal(latency_waker(l, t, 3), v);
 	assert_int_equal(latency_waker(l, v, 0), u);
 	assert_int_equal(latency_waker(l, t, 4), v);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 /* The same address in another image is another lock; an inode is the same everywhere. */
@@ -65,21 +61,19 @@ static void images(void **unused)
 {
 	(void)unused;
 	struct fixture f;
-	fixture_begin(&f);
-	fixture_image(&f, 100, 0, 0);
+	latency_begin(&f);
 	fixture_image(&f, 200, 1, 1);
 	uint32_t t = threads_of(&f, 0, 1), u = threads_of(&f, 1, 1);
-	latency_wait(&f, t, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, A, 10, 50);
-	latency_wake(&f, u, HT_WAIT_MUTEX, HT_CALL_MUTEX_UNLOCK, 0, A, 20);
-	latency_wait(&f, u, HT_WAIT_MUTEX, HT_CALL_MUTEX_LOCK, A, 10, 15);
+	latency_lock(&f, t, A, 10, 50);
+	latency_unlock(&f, u, A, 20);
+	latency_lock(&f, u, A, 10, 15);
 	latency_wait(&f, t, HT_WAIT_PIPE, HT_CALL_READ, 4711, 60, 90);
 	latency_wake(&f, u, HT_WAIT_PIPE, HT_CALL_WRITE, 0, 4711, 80);
 	struct ht_latency *l = latency_read(&f);
 	assert_int_equal(latency_waker(l, t, 0), -1);
 	assert_int_equal(latency_waker(l, t, 1), u);
 	assert_int_not_equal(l->waits[0].object, l->waits[2].object);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 static void cond_wait(struct fixture *f, uint32_t t, uint64_t begin, uint64_t end)
@@ -95,8 +89,7 @@ static void conditions(void **unused)
 {
 	(void)unused;
 	struct fixture f;
-	fixture_begin(&f);
-	fixture_image(&f, 100, 0, 0);
+	latency_begin(&f);
 	uint32_t t = threads_of(&f, 0, 6), u = t + 1, v = t + 2, x = t + 3, y = t + 4, z = t + 5;
 	/* Each signal is for the one that waits longest, also when they return the other way round. */
 	cond_wait(&f, t, 10, 60);
@@ -135,8 +128,7 @@ static void conditions(void **unused)
 	assert_int_equal(latency_waker(l, u, 3), x);
 	assert_int_equal(latency_waker(l, v, 0), y);
 	assert_int_equal(latency_waker(l, z, 0), y);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 /* What was posted somebody else took: it slept again, and the next post was what ended its wait. Pipes have two
@@ -145,8 +137,7 @@ static void taken_away(void **unused)
 {
 	(void)unused;
 	struct fixture f;
-	fixture_begin(&f);
-	fixture_image(&f, 100, 0, 0);
+	latency_begin(&f);
 	uint32_t t = threads_of(&f, 0, 4), u = t + 1, v = t + 2, x = t + 3;
 	latency_wait(&f, t, HT_WAIT_SEM, HT_CALL_SEM_WAIT, A, 10, 100);
 	latency_blocked(&f, t, 12);
@@ -164,8 +155,7 @@ static void taken_away(void **unused)
 	assert_string_equal(latency_spans(l, t), "run 12 sem 18 ready 10 run 2 sem 38 ready 10 run 9910");
 	assert_int_equal(latency_waker(l, u, 0), t);
 	assert_int_equal(latency_waker(l, v, 0), x);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 static uint64_t state = 88172645463325252u;
@@ -201,8 +191,7 @@ static void closes(void **unused)
 {
 	(void)unused;
 	struct fixture f;
-	fixture_begin(&f);
-	fixture_image(&f, 100, 0, 0);
+	latency_begin(&f);
 	uint32_t t = threads_of(&f, 0, 4), u = t + 1, v = t + 2, x = t + 3;
 	/* A close brings no bytes: nobody who is known wrote them, and when is not known either. */
 	latency_in(&f, t, 5);
@@ -229,8 +218,7 @@ static void closes(void **unused)
 	const struct ht_latency_thread *it = ht_latency_thread(l, t);
 	for (size_t i = 0; i < it->span_count; i++)
 		assert_int_not_equal(it->spans[i].state, HT_STATE_RUNNABLE);
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 static void hand_offs(void **unused)
@@ -238,8 +226,7 @@ static void hand_offs(void **unused)
 	(void)unused;
 	enum { THREADS = 16, TURNS = 100000 };
 	struct fixture f;
-	fixture_begin(&f);
-	fixture_image(&f, 100, 0, 0);
+	latency_begin(&f);
 	uint32_t first = threads_of(&f, 0, THREADS);
 	static uint32_t truth[THREADS][TURNS];
 	static unsigned count[THREADS];
@@ -275,8 +262,7 @@ static void hand_offs(void **unused)
 		for (unsigned j = 0; j < count[i]; j++)
 			assert_int_equal(latency_waker(l, first + i, j), truth[i][j]);
 	}
-	ht_latency_free(l);
-	fixture_end(&f);
+	latency_end(&f, l);
 }
 
 int main(void)

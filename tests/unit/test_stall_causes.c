@@ -90,14 +90,6 @@ static void bounds(void **state)
 	assert_false(p.explained);
 }
 
-static size_t no_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
-{
-	(void)ctx;
-	(void)a;
-	(void)passes;
-	return 0;
-}
-
 static void rows(void **state)
 {
 	struct fixture f;
@@ -109,10 +101,7 @@ static void rows(void **state)
 	uint32_t m = fixture_module(&f, "/bin/stalls", "") + 1;
 	uint32_t x = fixture_node(&f, 0, m, 0x100), y = fixture_node(&f, 0, m, 0x200);
 	fixture_open(&f);
-	struct ht_analysis_options o;
-	ht_analysis_options_init(&o);
-	o.other_passes = no_passes;
-	struct ht_analysis *a = fixture_analyze(&f, &o);
+	struct ht_analysis *a = fixture_stacks(&f);
 	struct ht_stall stalls[] = {
 		{.op = HT_OP_MALLOC, .stack = x, .begin_ns = 100 * US, .end_ns = 140 * US},
 		{.op = HT_OP_FREE, .stack = y, .bound = true, .begin_ns = 2600 * US, .end_ns = 2900 * US},

@@ -7,14 +7,6 @@
 
 enum { US = 1000 };
 
-static size_t no_passes(void *ctx, struct ht_analysis *a, struct ht_pass *passes)
-{
-	(void)ctx;
-	(void)a;
-	(void)passes;
-	return 0;
-}
-
 static struct ht_waited waited(unsigned kind, uint32_t thread, uint32_t stack, uint64_t object, uint64_t begin,
 			       uint64_t end, uint32_t wake)
 {
@@ -92,10 +84,7 @@ static void kinds(void **state)
 	const struct ht_latency l = {.trace = f.trace, .to_ns = 800 * US, .threads = &thread, .thread_count = 1,
 				     .waits = waits, .wait_count = 5, .wakes = &wake, .wake_count = 1,
 				     .stalls = &stall, .stall_count = 1, .faults = faults, .fault_count = 3};
-	struct ht_analysis_options o;
-	ht_analysis_options_init(&o);
-	o.other_passes = no_passes;
-	struct ht_analysis *an = fixture_analyze(&f, &o);
+	struct ht_analysis *an = fixture_stacks(&f);
 	const struct {
 		enum ht_wait_profile_kind kind;
 		struct sums sums;
