@@ -3,8 +3,8 @@
  * process, so that neither a full machine nor a file size limit can hurt the target.
  *
  * Rings come in three classes and never move: a freed ring goes to its class's pool, and a bigger one
- * is cut into eight of the next class when the pool is empty and the cap is reached. A thread that has a ring of the largest class
- * and fills it is given more of them, out of what others are not likely to need.
+ * is cut into eight of the next class when the pool is empty and the cap is reached. A thread for which there is no bigger ring
+ * is given more of the size that it has, out of what others are not likely to need.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #define FIRST_SPARES 4u /* most images have one thread, and each spare costs its pages */
 #define MOST_SPARES 64u
-#define RESERVE 4u /* this part of the memory is not for chains */
+#define RESERVE 8u /* this part of the memory is not for chains */
 #define PAGE 4096u
 
 uint64_t ht_ring_class_bytes(unsigned class)
@@ -159,17 +159,24 @@ uint64_t ht_lane_chained(const struct ht_lane *l)
 	return bytes;
 }
 
+static bool may_chain(const struct ht_host *h, unsigned class)
+{
+	return h->free_rings[class].count || h->map_bytes - h->used >= ht_ring_class_bytes(class) + h->map_bytes / RESERVE;
+}
+
+/* A bigger one, else another of the same size. */
 static void offer(struct ht_host *h, struct ht_lane *l)
 {
 	unsigned class = l->chained ? l->chain[l->chained - 1].class : h->ring_class[l->index];
 	if (HT_LOAD_RELAXED(&l->slot->offer))
 		return;
-	bool may = l->chained < HT_CHAIN;
-	if (class + 1u < HT_RING_CLASSES)
+	uint64_t offset = 0;
+	if (l->chained < HT_CHAIN && class + 1u < HT_RING_CLASSES)
+		offset = take_ring(h, class + 1u);
+	if (offset)
 		class++;
-	else if (!h->free_rings[class].count && h->map_bytes - h->used < ht_ring_class_bytes(class) + h->map_bytes / RESERVE)
-		may = false;
-	uint64_t offset = may ? take_ring(h, class) : 0;
+	else if (l->chained < HT_CHAIN && may_chain(h, class))
+		offset = take_ring(h, class);
 	if (!offset) {
 		h->hungry = true;
 		return;

@@ -20,10 +20,8 @@ void ht_turn_off(enum ht_off_reason reason)
 /* The thread was thrown out of the hook: what it was writing was never there, the cached stack is unknown. */
 static void heal(struct ht_thread *t)
 {
-	if (t->w.moving) { /* between two rings: this slot is of no more use */
-		t->w.base = NULL;
-		t->w.limit = 0;
-	}
+	ht_ring_heal(&t->w);
+	ht_ring_heal(&t->handler);
 	t->u.depth = t->u.extras = 0;
 	t->mirror_base = 0;
 	t->tick = HT_TICK_NEVER; /* nor was the stamp, perhaps, that others would inherit */
@@ -71,6 +69,7 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 	} else {
 		t->nested = true; /* the second writer, no waiting */
 		t->nested_sp = from->sp;
+		ht_ring_heal(&t->handler); /* another handler may have been thrown out of it */
 		ht_unwind_aside(&t->u, from, t, 1, aside);
 		if (aside->in_hook) {
 			t->handler.slot->nested++;

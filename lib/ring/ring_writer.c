@@ -165,6 +165,32 @@ static bool wait_for_room(struct ht_ring_writer *w, uint64_t need)
 	return room;
 }
 
+/* To the ring in w->next. Each step may be the last one before a jump throws us out, and may be done twice. */
+static void move(struct ht_ring_writer *w)
+{
+	uint64_t offset = w->next & ~63ull, size = 1ull << (w->next & 63);
+	if (HT_LOAD_RELAXED(&w->slot->offer) == w->next)
+		HT_STORE_RELAXED(&w->slot->offer, 0);
+	w->limit = 0; /* whoever comes finds the way here, or to what follows */
+	HT_COMPILER_BARRIER();
+	if (w->head == w->link_at)
+		ht_ring_commit(w, (uint64_t *)(w->base + (w->head & w->mask)), 8, HT_REC_LINK | 8ull << 32);
+	else
+		HT_STORE_RELEASE(&w->slot->head, w->head);
+	HT_COMPILER_BARRIER();
+	w->base = (uint8_t *)w->seg + offset;
+	w->mask = size - 1;
+	w->start = w->mapped = w->head;
+	HT_COMPILER_BARRIER();
+	w->next = 0;
+}
+
+void ht_ring_heal(struct ht_ring_writer *w)
+{
+	if (w->next)
+		move(w);
+}
+
 /* Moves to the ring that the collector offers: a bigger one, or when this one is full one of its size. The LINK always
  * fits: `need` keeps 8 bytes free. */
 static bool take_offer(struct ht_ring_writer *w, bool full)
@@ -173,19 +199,16 @@ static bool take_offer(struct ht_ring_writer *w, bool full)
 	uint64_t offset = offer & ~63ull, size = 1ull << (offer & 63);
 	if (!offer || (size == w->mask + 1 && !full))
 		return false;
-	HT_STORE_RELAXED(&w->slot->offer, 0);
-	if (!inside(w->seg, offset, size) || size < w->mask + 1)
+	if (!inside(w->seg, offset, size) || size < w->mask + 1) {
+		HT_STORE_RELAXED(&w->slot->offer, 0);
 		return false;
-	w->moving = 1;
+	}
+	w->link_at = w->head;
 	HT_COMPILER_BARRIER();
-	uint64_t *p = (uint64_t *)(w->base + (w->head & w->mask));
-	ht_ring_commit(w, p, 8, HT_REC_LINK | 8ull << 32);
-	w->base = (uint8_t *)w->seg + offset;
-	w->mask = size - 1;
-	w->start = w->mapped = w->head;
+	w->next = offer;
+	HT_COMPILER_BARRIER();
+	move(w);
 	open_until(w, w->head + size / 2);
-	HT_COMPILER_BARRIER();
-	w->moving = 0;
 	return true;
 }
 

@@ -29,7 +29,7 @@ struct ht_ring_writer {
 	uint64_t in_vain_ns; /* waited since there was last room */
 	uint64_t last_room_ns; /* when a wait last ended, while in vain */
 	uint32_t last_beat, dropped;
-	uint32_t moving;    /* between two rings: of no use to anybody else now */
+	uint64_t next, link_at; /* on the way to another ring: which, and where the LINK to it stands; 0 = on no way */
 };
 
 /* Makes room, or gives up with NULL. may_wait is false inside signal handlers. */
@@ -54,6 +54,9 @@ HT_INLINE void ht_ring_commit(struct ht_ring_writer *w, uint64_t *p, uint64_t by
 	w->head = head;
 	HT_STORE_RELEASE(&w->slot->head, head); /* pairs with the collector's acquire of head */
 }
+
+/* After the owner was thrown out by a jump or an exception, before anything else: ends what it was at. */
+void ht_ring_heal(struct ht_ring_writer *w);
 
 /* Takes a SPARE slot; NULL when there is none. The collector is woken when none is left. The caller fills pid, tid, forked
  * before its first record. */

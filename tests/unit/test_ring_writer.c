@@ -122,6 +122,40 @@ static void test_moves_to_another_ring(void **state)
 	assert_int_equal(slot->offer, 0);
 }
 
+/* Thrown out anywhere on the way to another ring: before the LINK, behind it, with and without the offer still there. */
+static void test_thrown_out_between_rings(void **state)
+{
+	(void)state;
+	for (unsigned step = 0; step < 4; step++) {
+		ht_ring_open(&w, seg, slot);
+		HT_STORE_RELAXED(&slot->tail, w.head);
+		uint64_t begin = w.head, offset = slot->ring_offset + HT_RING_MIN;
+		uint8_t *old = w.base;
+		assert_true(write_one(1));
+		HT_STORE_RELAXED(&slot->offer, step == 0 ? offset | 17 : 0);
+		w.link_at = w.head;
+		w.next = offset | 17;
+		uint64_t *link = (uint64_t *)(w.base + (w.head & w.mask));
+		if (step >= 2) {
+			*link = HT_REC_LINK | 8ull << 32;
+			w.head += 8;
+		}
+		if (step == 3)
+			HT_STORE_RELAXED(&slot->head, w.head);
+		ht_ring_heal(&w);
+		ht_ring_heal(&w);
+		assert_int_equal(*link, HT_REC_LINK | 8ull << 32);
+		assert_int_equal(slot->offer, 0);
+		assert_int_equal(slot->head, begin + 24 + 8);
+		assert_ptr_equal(w.base, (uint8_t *)seg + offset);
+		assert_ptr_not_equal(w.base, old);
+		begin = w.head;
+		for (unsigned i = 0; i < 3000; i++)
+			assert_true(write_one(i));
+		assert_int_equal(read_ring(begin, slot->head, 0), 3000);
+	}
+}
+
 /* A collector that is kept off its processor: no heartbeat for so long, then it makes room, or a slot. */
 struct late {
 	unsigned ms;
@@ -257,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_full_ring_drops_without_a_collector),
 		cmocka_unit_test(test_an_offer_that_makes_no_sense),
 		cmocka_unit_test(test_moves_to_another_ring),
+		cmocka_unit_test(test_thrown_out_between_rings),
 		cmocka_unit_test(test_full_ring_waits_for_a_starved_collector),
 		cmocka_unit_test(test_full_ring_does_not_wait_for_the_dead),
 		cmocka_unit_test(test_claims_wait_within_bounds),
