@@ -22,7 +22,7 @@ static void heal(struct ht_thread *t)
 {
 	ht_ring_heal(&t->w);
 	ht_ring_heal(&t->handler);
-	t->u.depth = t->u.extras = 0;
+	ht_unwind_forget(&t->u);
 	t->mirror_base = 0;
 	t->tick = HT_TICK_NEVER; /* nor was the stamp, perhaps, that others would inherit */
 	t->nested = false;
@@ -60,7 +60,7 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 	bool inner = t->nested || (!t->handler.base && !ht_claim_handler(t));
 	if (inner) {
 		/* a handler that interrupted a handler's note (or there is no slot for handlers) */
-		if (ht_unwind_sees_hook(&t->u, from)) {
+		if (ht_unwind_sees_hook(&t->u, from, t->nested && t->nested_sp > t->gate ? t->nested_sp : t->gate)) {
 			t->w.slot->counted++;
 			t->w.slot->lost[HT_RING_LOST_NESTED]++;
 			t->losses++;
@@ -70,7 +70,7 @@ struct ht_thread *ht_enter_cold(const struct ht_unwind_state *from, struct ht_ca
 		t->nested = true; /* the second writer, no waiting */
 		t->nested_sp = from->sp;
 		ht_ring_heal(&t->handler); /* another handler may have been thrown out of it */
-		ht_unwind_aside(&t->u, from, t, 1, aside);
+		ht_unwind_aside(&t->u, from, t, 1, t->gate, aside);
 		if (aside->in_hook) {
 			t->handler.slot->nested++;
 			return t;

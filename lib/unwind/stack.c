@@ -158,6 +158,13 @@ static HT_COLD bool step_rare(struct ht_unwinder *u, struct walk *w, struct ht_f
 	return step(u, w, f, ctx, &u->scratch[0]);
 }
 
+HT_COLD void ht_unwind_forget(struct ht_unwinder *u)
+{
+	u->depth = u->extras = 0;
+	for (unsigned w = 0; w < HT_WALKED; w++)
+		u->stack->walked[w].pc = 0;
+}
+
 void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, struct ht_capture *out)
 {
 	struct ht_stack *s = u->stack;
@@ -166,9 +173,7 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 	uint32_t generation = HT_LOAD_ACQUIRE(&ht_unwind_generation);
 	if (HT_UNLIKELY(u->generation != generation)) {
 		u->generation = generation;
-		u->depth = u->extras = 0;
-		for (unsigned w = 0; w < HT_WALKED; w++)
-			s->walked[w].pc = 0;
+		ht_unwind_forget(u);
 	}
 	/* On another stack than the cached one, its addresses say nothing. */
 	uint32_t i = HT_LIKELY(b.own == u->known) ? u->depth : 0, kept = 0, below = UINT32_MAX;
@@ -215,7 +220,7 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 			if (w.general)
 				full_aside(u, from, ctx, out);
 			else
-				ht_unwind_aside(u, from, ctx, 0, out);
+				ht_unwind_aside(u, from, ctx, 0, 0, out);
 			return;
 		}
 		fresh++;
@@ -230,7 +235,7 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 	}
 	if (HT_UNLIKELY(kept + fresh > HT_STACK_FRAMES)) {
 		u->depth = 0;
-		ht_unwind_aside(u, from, ctx, 0, out);
+		ht_unwind_aside(u, from, ctx, 0, 0, out);
 		return;
 	}
 	if (HT_UNLIKELY(kept == 0)) {
@@ -255,7 +260,7 @@ static bool in_hook(uint64_t pc)
 	return false;
 }
 
-void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level,
+void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level, uint64_t gate,
 		     struct ht_capture *out)
 {
 	struct ht_stack *s = u->stack;
@@ -270,7 +275,7 @@ void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, 
 			break;
 		}
 		if (in_hook(w.s.pc)) { /* ours: seen, not shown */
-			out->in_hook = true;
+			out->in_hook |= w.s.sp < gate;
 		} else {
 			s->aside_pc[level][n] = w.s.pc;
 			s->aside_sp[level][n++] = w.s.sp;
@@ -295,12 +300,12 @@ void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, 
 	out->end = w.end;
 }
 
-HT_COLD bool ht_unwind_sees_hook(struct ht_unwinder *u, const struct ht_unwind_state *from)
+HT_COLD bool ht_unwind_sees_hook(struct ht_unwinder *u, const struct ht_unwind_state *from, uint64_t gate)
 {
 	struct walk w = {.s = *from, .b = ht_step_bounds(u, from->sp)};
 	for (unsigned n = 0; n < HT_ASIDE_FRAMES && w.s.pc; n++) {
 		struct ht_fresh f;
-		if (in_hook(w.s.pc) || !ht_row_cached(w.s.pc))
+		if ((in_hook(w.s.pc) && w.s.sp < gate) || !ht_row_cached(w.s.pc))
 			return true;
 		w.fresh_extras = 64; /* no room: an escape with words to remember only says so */
 		w.uncacheable = false;

@@ -124,13 +124,16 @@ void ht_unwind_capture(struct ht_unwinder *u, const struct ht_unwind_state *from
 /* The same where it is easy, as nearly always: depth << 32 | kept, at least two frames kept, the new ones neither guesses
  * nor beyond 47 bits. 0: not easy, nothing has happened; ht_unwind_capture is to be called. */
 uint64_t ht_unwind_capture_plain(struct ht_unwinder *u, const struct ht_unwind_state *from);
-/* The same without touching the cache, and never by it. Sees whether hook text is on it. Level 1 is for a
- * handler that interrupts level 0 or a capture, and shares nothing with them. */
-void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level,
+/* What is cached is not to be trusted any more: rows were dropped, or somebody was thrown out while changing it. */
+void ht_unwind_forget(struct ht_unwinder *u);
+/* The same without touching the cache, and never by it. Sees whether hook text is on it, in a frame below gate: further out
+ * it may be that of a wrapper which the program runs in. Level 1 is for a handler that interrupts level 0 or a capture, and
+ * shares nothing with them. */
+void ht_unwind_aside(struct ht_unwinder *u, const struct ht_unwind_state *from, void *ctx, unsigned level, uint64_t gate,
 		     struct ht_capture *out);
-/* Is hook text on this stack? By cached rows alone, writing nothing: for a handler within a handler. A row
+/* Is hook text on this stack, below gate? By cached rows alone, writing nothing: for a handler within a handler. A row
  * that is not cached counts as yes. */
-bool ht_unwind_sees_hook(struct ht_unwinder *u, const struct ht_unwind_state *from);
+bool ht_unwind_sees_hook(struct ht_unwinder *u, const struct ht_unwind_state *from, uint64_t gate);
 /* Makes sure that on_module was told of the module of pc. */
 void ht_unwind_learn(struct ht_unwinder *u, uint64_t pc, void *ctx);
 /* Compares a capture with a full unwind by cfi alone, all registers, from the machine's present state.
