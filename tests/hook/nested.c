@@ -6,6 +6,7 @@
  * -j: every 50th handler leaves by siglongjmp, so that the hook is thrown out of whatever it was doing.
  * To be run over libreentrant_alloc.so, which may be interrupted; it ends before that allocator's arena does.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,12 +60,16 @@ static unsigned next(void)
 	return state >> 16;
 }
 
-int main(int argc, char **argv)
+static double seconds;
+static int jump;
+
+static void *run(void *unused)
 {
-	int jump = argc > 2 && strcmp(argv[1], "-j") == 0;
-	double seconds = argc > 1 ? atof(argv[argc - 1]) : 1;
-	struct sigaction sa = {.sa_handler = on_alarm};
-	sigaction(SIGALRM, &sa, NULL);
+	(void)unused;
+	sigset_t alarm;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
 	struct itimerval every = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
 	setitimer(ITIMER_REAL, &every, NULL);
 	struct timespec t0, t;
@@ -79,6 +84,29 @@ int main(int argc, char **argv)
 	} while (mallocs < MOST && (double)(t.tv_sec - t0.tv_sec) + (double)(t.tv_nsec - t0.tv_nsec) / 1e9 < seconds);
 	jumping = 0;
 	setitimer(ITIMER_REAL, &never, NULL);
+	return NULL;
+}
+
+/* -j: some handlers jump; -t: in a thread, which has a function of the hook at the bottom of its stack */
+int main(int argc, char **argv)
+{
+	int in_thread = argc > 2 && strcmp(argv[1], "-t") == 0;
+	jump = in_thread || (argc > 2 && strcmp(argv[1], "-j") == 0);
+	seconds = argc > 1 ? atof(argv[argc - 1]) : 1;
+	struct sigaction sa = {.sa_handler = on_alarm};
+	sigaction(SIGALRM, &sa, NULL);
+	if (in_thread) {
+		pthread_t thread;
+		sigset_t alarm;
+		sigemptyset(&alarm);
+		sigaddset(&alarm, SIGALRM);
+		pthread_sigmask(SIG_BLOCK, &alarm, NULL);
+		if (pthread_create(&thread, NULL, run, NULL))
+			return 1;
+		pthread_join(thread, NULL);
+	} else {
+		run(NULL);
+	}
 	fprintf(stderr, "%ld %ld %ld\n", mallocs, frees, handlers);
 	return 0;
 }

@@ -27,17 +27,19 @@ for options_text in "--free-stacks=on" "--free-stacks=off" "--self-check"; do
 	[ "$lost" -le $((2 * handlers)) ] || fail "$options_text: $lost lost, of $handlers handlers"
 	same "$options_text: differing stacks" 0 "$(info plain.tide '.self_check.differences // 0')"
 
-	run jumps.tide -j 1
-	"$heaptide" verify jumps.tide >verify.out || fail "$(head -3 verify.out)"
-	read -r mallocs frees handlers <counts
-	made=$(info jumps.tide .allocations) gone=$(info jumps.tide .frees)
-	abandoned=$(info jumps.tide .lost_events.abandoned) lost=$(info jumps.tide '[.lost_events[]] | add')
-	[ "$lost" -le $((2 * handlers)) ] || fail "$options_text with jumps: lost $(info jumps.tide '.lost_events | tostring'), of $handlers handlers"
-	# a jump may leave between the call and the program's own count, both ways
-	for pair in "$mallocs $made" "$frees $gone"; do
-		read -r counted seen <<<"$pair"
-		[ "$seen" -ge $((counted - lost)) ] && [ "$seen" -le $((counted + abandoned + handlers / 50 + 4)) ] ||
-			fail "$options_text with jumps: the program counted $counted, the trace $seen; lost $lost, hook off: $(info jumps.tide .hook_off)"
+	for how in -j -t; do
+		run jumps.tide "$how" 1
+		"$heaptide" verify jumps.tide >verify.out || fail "$(head -3 verify.out)"
+		read -r mallocs frees handlers <counts
+		made=$(info jumps.tide .allocations) gone=$(info jumps.tide .frees)
+		abandoned=$(info jumps.tide .lost_events.abandoned) lost=$(info jumps.tide '[.lost_events[]] | add')
+		[ "$lost" -le $((2 * handlers)) ] || fail "$options_text with jumps ($how): lost $(info jumps.tide '.lost_events | tostring'), of $handlers handlers"
+		# a jump may leave between the call and the program's own count, both ways
+		for pair in "$mallocs $made" "$frees $gone"; do
+			read -r counted seen <<<"$pair"
+			[ "$seen" -ge $((counted - lost)) ] && [ "$seen" -le $((counted + abandoned + handlers / 50 + 4)) ] ||
+				fail "$options_text with jumps ($how): the program counted $counted, the trace $seen; lost $lost, hook off: $(info jumps.tide .hook_off)"
+		done
 	done
 	echo "$options_text: $handlers handlers, $abandoned notes abandoned"
 done
