@@ -191,17 +191,9 @@ static enum told tell_next(struct ht_collector *c, struct ht_lane *l, unsigned d
 			ht_lane_damage(l);
 			return TOLD_NOT;
 		}
-		if (want == HT_WANT_DEATH) {
+		if (want == HT_WANT_DEATH || want == HT_WANT_MODULE) {
 			l->pulled = true;
-			int found = find_death(c, l, wanted, depth);
-			l->pulled = false;
-			l->resolved = found == 0;
-			if (found >= 0)
-				continue;
-		}
-		if (want == HT_WANT_MODULE) {
-			l->pulled = true;
-			int found = find_module(c, l, wanted, depth);
+			int found = want == HT_WANT_DEATH ? find_death(c, l, wanted, depth) : find_module(c, l, wanted, depth);
 			l->pulled = false;
 			l->resolved = found == 0;
 			if (found >= 0)

@@ -47,7 +47,8 @@ HT_INLINE struct ht_frame_place *other_place(const struct ht_frames *f, const st
 static void remember(struct ht_frames *f, const struct ht_frame_place *frame)
 {
 	struct ht_frame_place *p = place_of(f, frame->word, frame->parent);
-	*other_place(f, p) = *p;
+	if (p->node != HT_NODE_REFUSED)
+		*other_place(f, p) = *p;
 	*p = *frame;
 }
 

@@ -265,7 +265,6 @@ stamped:
 		t->stamp = ticks;
 }
 
-
 static HT_COLD void self_check(struct ht_thread *t, const struct ht_capture *c, const struct ht_unwind_state *from)
 {
 	int equal = ht_unwind_check(&t->u, from, c);

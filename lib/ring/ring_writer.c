@@ -180,7 +180,7 @@ static void move(struct ht_ring_writer *w)
 	HT_COMPILER_BARRIER();
 	w->base = (uint8_t *)w->seg + offset;
 	w->mask = size - 1;
-	w->start = w->mapped = w->head;
+	w->start = w->mapped = w->link_at + 8;
 	HT_COMPILER_BARRIER();
 	w->next = 0;
 }
